@@ -1,0 +1,162 @@
+/* config.h: the configuration file, read once and then never changed.
+ *
+ * The keys stand in one table (config_keys): a new key is one line there, one
+ * field below, and its paragraph in examples/hookswitch.conf. What is unknown,
+ * repeated or out of range is an error in one line of the form
+ * `FILE:LINE: [section] key: what was expected`. */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define CONFIG_DEFAULT_FILE "/etc/hookswitch/hookswitch.conf"
+#define CONFIG_MAX_LIST	    32	    /* values in one list */
+#define CONFIG_MAX_PHONES   4096    /* [phone NAME] sections */
+#define CONFIG_MAX_BYTES    1048576 /* of a configuration file */
+
+struct config_address {
+	struct sockaddr_storage addr;	 /* AF_INET or AF_INET6, port in network order */
+	char text[INET6_ADDRSTRLEN + 8]; /* as numbers: "127.0.0.1:5060", "[::1]:5060"; without
+	                                     port for `[media] address` and `advertise` */
+};
+
+struct config_addresses {
+	struct config_address *list;
+	size_t n;
+	bool chosen; /* the file names them; false: our default, so an
+	                             address family the machine lacks may be skipped */
+};
+
+struct config_words {
+	char **list;
+	size_t n;
+};
+
+struct config_phone {
+	char *name;    /* what is dialled */
+	char *contact; /* a sip: URI */
+};
+
+enum config_plan { CONFIG_PLAN_AUTO, CONFIG_PLAN_RELAY };
+enum config_mode { CONFIG_MODE_BUILT_IN };
+enum config_digest { CONFIG_DIGEST_MD5, CONFIG_DIGEST_SHA256 };
+
+/* Owns everything it points to. Text is NULL when empty. Times are in ms unless
+ * the name says otherwise. */
+struct config {
+	char *file; /* NULL when made from defaults */
+
+	struct {
+		char *state; /* folder: control socket, own certificate */
+	} gateway;
+
+	struct {
+		struct config_addresses udp;
+		struct config_addresses tcp;
+		struct config_words domains; /* that mean us, besides our addresses */
+	} sip;
+
+	struct {
+		struct config_addresses https;
+		struct config_addresses http;
+		char *certificate;	     /* PEM file; NULL: self-signed, in the state folder */
+		char *key;		     /* PEM file; NULL exactly when certificate is */
+		struct config_words origins; /* "https://host[:port]" */
+		char *root;		     /* folder of the pages */
+		char *demo_json;	     /* not a key: what /demo.json answers, with --dev */
+	} web;
+
+	struct {
+		struct config_addresses address;   /* none: every address of the machine */
+		struct config_addresses advertise; /* none, or one for each `address`, same order */
+		uint32_t port_min;		   /* UDP ports of RTP and ICE, both included */
+		uint32_t port_max;
+		uint32_t workers;	    /* at least 1 */
+		struct config_words codecs; /* in order of preference, spelt as in rtpmap */
+		enum config_plan plan;
+	} media;
+
+	struct {
+		enum config_mode mode;
+		char *realm;
+		enum config_digest digest[2]; /* in order of preference */
+		size_t digest_n;
+		char *database; /* file */
+		uint32_t min_expires_s;
+		uint32_t max_expires_s;
+	} registrar;
+
+	struct {
+		uint64_t ring_timeout_ms;
+		uint64_t reconnect_timeout_ms;
+		uint64_t page_timeout_ms;
+		uint64_t drain_timeout_ms;
+		uint32_t max; /* calls at a time */
+	} calls;
+
+	struct {
+		struct config_phone *list;
+		size_t n;
+	} phones;
+
+	struct {
+		int level; /* enum log_level */
+		bool json;
+	} log;
+};
+
+enum config_type {
+	CONFIG_TEXT,
+	CONFIG_PATH, /* relative to the file's folder */
+	CONFIG_WORDS,
+	CONFIG_ORIGINS,
+	CONFIG_ADDRESS_PORTS, /* list of ADDRESS:PORT */
+	CONFIG_ADDRESSES,     /* list of ADDRESS */
+	CONFIG_PORT_RANGE,    /* two consecutive uint32_t */
+	CONFIG_NUMBER,	      /* uint32_t */
+	CONFIG_SECONDS,	      /* uint32_t, seconds */
+	CONFIG_DURATION,      /* seconds in the file, uint64_t ms in the struct */
+	CONFIG_CODECS,
+	CONFIG_CHOICE, /* one of `choices`, into an int or enum: its index */
+	CONFIG_SWITCH, /* two choices, into a bool */
+	CONFIG_DIGESTS,
+};
+
+struct config_key {
+	const char *section, *key;
+	enum config_type type;
+	uint32_t min, max;    /* of numbers, in the file's unit */
+	const char *initial;  /* the default as one would write it; "" for none */
+	size_t offset;	      /* of the field in struct config */
+	const char *expected; /* ends the sentence "expected ..." */
+	const char *choices;  /* "first|second" */
+};
+
+/* Every key but those of [phone NAME]; ends with an entry whose section is NULL. */
+extern const struct config_key config_keys[];
+
+/* What went wrong, in one line without a newline. */
+struct config_error {
+	char text[512];
+};
+
+/* Reads and checks the file. The caller frees *out. -ENOENT and other errors of
+ * opening it, -EBADMSG for its contents, -ENOMEM; error->text says it in words. */
+int config_load(const char *file, struct config **out, struct config_error *error);
+
+/* The same from memory: `name` stands in errors, `folder` is what relative paths
+ * are relative to. */
+int config_parse(const char *name, const char *folder, const char *text, size_t n,
+		 struct config **out, struct config_error *error);
+
+void config_free(struct config *config);
+
+/* "127.0.0.1:5060" or "[::1]:5060" (with_port), or without the port. 0 or -EBADMSG. */
+int config_address_parse(const char *text, bool with_port, struct config_address *out);
+
+/* Replaces the list by `text`, which is parsed as a value of the configuration
+ * file would be. 0, -EBADMSG or -ENOMEM; on failure the list is unchanged. */
+int config_addresses_set(struct config_addresses *list, const char *text, bool with_port);
