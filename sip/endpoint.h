@@ -1,0 +1,89 @@
+/* endpoint.h: the SIP stack of one process: flows, transactions, dialogs.
+ *
+ * A core with three doors: sip_flow_received() takes messages,
+ * sip_endpoint_run() takes the time, and flows take what is sent. It owns no
+ * socket and no thread; all calls come from the signalling loop. */
+#pragma once
+
+#include "sip/timer.h"
+#include "sip/transport.h"
+
+struct sip_server_tx;                 /* one server transaction, see transaction.h */
+
+struct sip_endpoint_events {
+	/* A request that no dialog of ours claims (never ACK, never CANCEL; a
+	 * retransmission is absorbed before). Answer it with sip_respond(),
+	 * now or later, or take an INVITE with sip_invite_take(). `request` is
+	 * borrowed: sip_msg_ref() to keep it. */
+	void (*on_request)(void *arg, struct sip_server_tx *tx, struct sip_msg *request);
+
+	/* The flow has gone: forget what is bound to it. Called before the
+	 * transactions on it fail. */
+	void (*on_flow_closed)(void *arg, struct sip_flow *flow);
+
+	/* Every message as it stands on the wire, for the trace; also what did
+	 * not parse (msg is NULL then). May be NULL. */
+	void (*on_wire)(void *arg, const struct sip_flow *flow, bool sent, struct str text,
+	                struct str call_id);
+};
+
+struct sip_endpoint_config {
+	const struct sip_endpoint_events *events;
+	void *arg;
+	const char *product;          /* for User-Agent and Server, e.g. "Hookswitch/0.1.0" */
+	void (*random)(void *bytes, size_t n);  /* NULL: the system's */
+	uint64_t now_ms;
+	size_t max_transactions;      /* 0: 20,000; above it new requests get 503 */
+};
+
+int sip_endpoint_new(const struct sip_endpoint_config *config, struct sip_endpoint **out);
+void sip_endpoint_free(struct sip_endpoint *endpoint);  /* flows must have been closed before */
+
+struct timers *sip_endpoint_timers(struct sip_endpoint *endpoint);
+uint64_t sip_endpoint_due(const struct sip_endpoint *endpoint);
+void sip_endpoint_run(struct sip_endpoint *endpoint, uint64_t now_ms);
+
+/* For transports. opened: gives the flow its id. received: one whole message
+ * (a keep-alive of CRLFs alone is dealt with by the transport); what does not
+ * parse is answered with its error where it can be, else dropped. closed: all
+ * transactions on the flow fail, then the transport may free it. */
+int sip_flow_opened(struct sip_endpoint *endpoint, struct sip_flow *flow);
+void sip_flow_received(struct sip_flow *flow, struct str message);
+void sip_flow_closed(struct sip_flow *flow);
+
+/* The open flow of that id, or NULL. */
+struct sip_flow *sip_flow_find(struct sip_endpoint *endpoint, uint64_t id);
+
+/* Fresh random identifier text, `n` characters of [0-9a-z] and a NUL (n >= 22
+ * is 110 bits and more). */
+void sip_random_token(struct sip_endpoint *endpoint, char *mem, size_t n);
+
+/* A final or provisional answer to a request. `headers` are complete lines.
+ * The To tag is chosen once per transaction. 0 or -E...; after a final answer
+ * `tx` must not be used. */
+struct sip_answer {
+	unsigned status;
+	struct str reason;            /* empty: the RFC's phrase */
+	struct str contact;
+	struct str headers;
+	struct str content_type;
+	struct str body;
+};
+int sip_respond(struct sip_server_tx *tx, const struct sip_answer *answer);
+
+struct sip_flow *sip_server_tx_flow(const struct sip_server_tx *tx);
+struct sip_msg *sip_server_tx_request(const struct sip_server_tx *tx);   /* borrowed */
+
+/* A request outside any dialog that is not an INVITE (OPTIONS, keep-alive). */
+struct sip_request_config {
+	struct sip_flow *flow;
+	enum sip_method method;
+	struct str uri, from, to;     /* From without tag: one is added; To whole */
+	struct str contact;
+	struct str headers, content_type, body;
+	/* Called exactly once: the final response, or NULL for time-out or a
+	 * broken flow. May be NULL. */
+	void (*on_response)(void *arg, const struct sip_msg *response);
+	void *arg;
+};
+int sip_request_send(struct sip_endpoint *endpoint, const struct sip_request_config *config);
