@@ -2,6 +2,7 @@
 #include "tests/oom.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -17,9 +18,10 @@ void __wrap_free(void *p);
 
 enum { OOM_MOST_RUNS = 100000 };
 
-static bool sweeping;
-static long countdown;           /* allocations until one fails */
-static long live;                /* allocations not freed yet */
+/* Atomic, as programs under test have threads. */
+static atomic_bool sweeping;
+static atomic_long countdown;    /* allocations until one fails */
+static atomic_long live;         /* allocations not freed yet */
 
 static bool fails(void)
 {
