@@ -1,0 +1,68 @@
+/* web_server.h: the HTTP and WebSocket listeners: pages, and SIP over WebSocket
+ * (RFC 6455, RFC 7118) for the endpoint.
+ *
+ *   browser --GET----> page from the index made at start (web_files.h)
+ *   browser --WS sip-> struct sip_flow of the endpoint (web_sip.h)
+ *
+ * Signalling loop only. Origins: a page of our own host (any port) and the
+ * listed ones may open a WebSocket; a client that sends no Origin is not a
+ * browser and is let in; everything else gets 403. */
+#pragma once
+
+#include "sip/endpoint.h"
+
+#include <uv.h>
+
+#define WEB_MAX_CONNECTIONS 20000  /* open at a time, pages and WebSockets together */
+#define WEB_MAX_PER_ADDRESS 1024   /* ... from one IPv4 address or IPv6 /64 */
+#define WEB_MAX_MESSAGE	    65536  /* octets in one WebSocket message; above it 1009 */
+#define WEB_MAX_FRAGMENTS   32	   /* frames in one message; above it 1008 */
+#define WEB_MAX_QUEUE	    262144 /* octets waiting for a slow reader; above it 1013 */
+#define WEB_MESSAGE_MS	    10000  /* from a message's first frame to its last */
+#define WEB_PING_S	    25	   /* a silent WebSocket is pinged after that */
+#define WEB_DEAD_S	    40	   /* ... and closed after that */
+
+struct web_server;
+
+struct web_listener {
+	struct sip_addr address;
+	bool tls;      /* https and wss */
+	bool optional; /* an address family the machine lacks is skipped */
+};
+
+struct web_server_config {
+	uv_loop_t *loop;
+	struct sip_endpoint *endpoint;
+	const struct web_listener *listeners;
+	size_t n_listeners;
+	const char *certificate; /* PEM files; needed when a listener has tls */
+	const char *key;
+	const char *const *origins; /* "https://host[:port]", besides our own host */
+	size_t n_origins;
+	const char *root;	/* folder of the pages; NULL: none */
+	const char *demo_json;	/* what GET /demo.json answers; NULL: 404 */
+	size_t max_connections; /* 0: WEB_MAX_CONNECTIONS */
+};
+
+/* Reads the pages, checks certificate and key, and listens. All text is copied.
+ * 0, -ENOMEM, -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -ENOENT (a file), -EBADMSG
+ * (certificate or key unusable, or not a pair), -EIO; `why` of `why_bytes` gets
+ * one line for the log that names the address or the file. */
+int web_server_new(const struct web_server_config *config, struct web_server **out, char *why,
+		   size_t why_bytes);
+
+/* The address of listener `i` with the port really bound; NULL if it was skipped. */
+const struct sip_addr *web_server_local(const struct web_server *server, size_t i);
+
+/* Open WebSockets. */
+size_t web_server_flows(const struct web_server *server);
+
+/* Reads the certificate and key files again for new connections. 0, or as
+ * web_server_new(); then the old pair stays in use. */
+int web_server_reload(struct web_server *server, char *why, size_t why_bytes);
+
+/* Stops listening and closes all connections (1001): sip_flow_closed() is called
+ * for each flow from the loop, then `on_closed` once (may be NULL), then all is
+ * freed by itself. The loop must go on running until then, and the endpoint must
+ * live until then. NULL is fine: nothing is called then. */
+void web_server_close(struct web_server *server, void (*on_closed)(void *arg), void *arg);
