@@ -1,0 +1,58 @@
+/* leg.h: one side of a call, whatever its kind.
+ *
+ * A call sees its caller and its callee as `struct leg` and nothing else; a fork
+ * is a leg too and shows its attempts as one. A leg tells what happened by
+ * events, never from within one of its own functions below. Signalling loop. */
+#pragma once
+
+#include "gateway/cause.h"
+#include "gateway/workers.h"
+
+struct leg;
+
+enum leg_event_kind {
+	LEG_READY,                    /* caller: its media can be described; dial now */
+	LEG_RINGING,                  /* callee: a 18x, see status */
+	LEG_EARLY,                    /* callee: it has media before the answer */
+	LEG_ANSWERED,                 /* callee: with media */
+	LEG_CONFIRMED,                /* caller: its ACK is there */
+	LEG_ENDED,                    /* exactly once, last */
+};
+
+struct leg_event {
+	enum leg_event_kind kind;
+	unsigned status;              /* RINGING, EARLY: 180, 183 ... */
+	struct cause cause;           /* ENDED */
+};
+
+struct leg_ops {
+	const char *name;             /* "web", "plain", "fork" */
+
+	/* Callee: places the call. 0 or -E...: then LEG_ENDED does not come. */
+	int (*dial)(struct leg *leg, const struct leg *caller);
+
+	/* Caller: passes 18x on. `callee` tells about media, if any is there. */
+	void (*ring)(struct leg *leg, unsigned status, const struct leg *callee);
+
+	/* Caller: answers. 0 or -E...: the call must hang up. */
+	int (*answer)(struct leg *leg, const struct leg *callee);
+
+	/* Ends it in whatever way its state needs; LEG_ENDED follows, always.
+	 * Harmless when repeated. */
+	void (*hang_up)(struct leg *leg, const struct cause *cause);
+
+	/* Frees it, at any time, also in its own event. A leg that has not ended is
+	 * dropped without a word to the peer. */
+	void (*destroy)(struct leg *leg);
+};
+
+struct leg {
+	const struct leg_ops *ops;
+	void (*on_event)(void *owner, struct leg *leg, const struct leg_event *event);
+	void *owner;                  /* the call, or the fork */
+
+	struct session_ref session;   /* its media; a fork shows its chosen attempt's */
+	const struct codec *codec;    /* chosen with the peer; NULL: not yet */
+	const struct codec *offered[8]; /* caller: what the peer offered of ours, its order */
+	size_t n_offered;
+};
