@@ -1,0 +1,551 @@
+/* phone.ts: a telephone without a face. One account, one call at a time.
+ *
+ *   offline ──signIn──► connecting ──registered──► idle ◄──────────────── end of any call
+ *      ▲                    ▲                      │  │
+ *      └──signOut, refused──┴───socket lost────────┘  ├─call──► calling ─180─► ringing
+ *                                                     │            └──183──┬──────┘ 183, or sound
+ *                                                     │                    ▼
+ *                                                     │                  early ─200─► talking
+ *                                                     └─INVITE─► incoming ─answer─► answering ─┘
+ *
+ * The state changes in #enter only. A lost socket does not end a call: the state goes to
+ * "connecting" once the call is over, and `registered` tells what the line is doing meanwhile. */
+import {
+  callProblem,
+  endProblem,
+  microphoneProblem,
+  Problem,
+  signInProblem,
+  type SipMessage,
+  unreachable,
+} from "./problem.ts";
+import { mediaFacts } from "./stats.ts";
+import { jssip, type Session, type UserAgent, type UserAgentConfig } from "./user_agent.ts";
+
+export { Problem } from "./problem.ts";
+
+export type PhoneState =
+  | "offline"
+  | "connecting"
+  | "idle"
+  | "calling"
+  | "ringing"
+  | "early" // the far side can be heard before it answered
+  | "incoming"
+  | "answering"
+  | "talking";
+
+export interface PhoneConfig extends UserAgentConfig {
+  audio?: Pick<HTMLAudioElement, "srcObject" | "play">; // plays the far side
+  constraints?: MediaTrackConstraints; // of the microphone
+  iceServers?: RTCIceServer[];
+}
+
+/** What the phone needs of the world; tests bring their own. */
+export interface Platform {
+  userAgent(config: UserAgentConfig): UserAgent;
+  microphone(constraints: MediaTrackConstraints): Promise<MediaStream>;
+  every(ms: number, fn: () => void): () => void; // returns how to stop it
+  after(ms: number, fn: () => void): () => void;
+  now(): number; // ms
+}
+
+export class StateEvent extends Event {
+  constructor(readonly state: PhoneState, readonly previous: PhoneState) {
+    super("state");
+  }
+}
+
+/** "registered": the line to the server came or went. */
+export class RegisteredEvent extends Event {
+  constructor(readonly registered: boolean) {
+    super("registered");
+  }
+}
+
+export class IncomingEvent extends Event {
+  constructor(readonly peer: string, readonly displayName: string) {
+    super("incoming");
+  }
+}
+
+/** Some fact of the running call changed: codec, muted, stream. */
+export class CallEvent extends Event {
+  constructor() {
+    super("call");
+  }
+}
+
+export class EndedEvent extends Event {
+  constructor(readonly peer: string, readonly isIncoming: boolean, readonly talkedMs: number, readonly problem?: Problem) {
+    super("ended");
+  }
+}
+
+/** Something to tell the user that is not the result of a method. */
+export class ProblemEvent extends Event {
+  constructor(readonly problem: Problem) {
+    super("problem");
+  }
+}
+
+export interface PhoneEvents {
+  state: StateEvent;
+  registered: RegisteredEvent;
+  incoming: IncomingEvent;
+  call: CallEvent;
+  ended: EndedEvent;
+  problem: ProblemEvent;
+}
+
+interface Call {
+  readonly peer: string;
+  readonly isIncoming: boolean;
+  session?: Session; // none while the microphone is asked for
+  connection?: RTCPeerConnection;
+  microphone?: MediaStream;
+  remote?: MediaStream;
+  codec?: string;
+  energy: number;
+  muted: boolean;
+  talkingSince?: number;
+  stopWatching?: () => void;
+}
+
+const SIGN_IN_MS = 15_000;
+const RETRY_REGISTER_MS = 5_000;
+const WATCH_MS = 250;
+const AUDIBLE = 2.5e-6; // energy per WATCH_MS: about -50 dBFS
+const ICE_MS = 1_000;
+const KEYS = /^[0-9*#A-D]$/;
+
+const browser: Platform = {
+  userAgent: jssip,
+  async microphone(constraints) {
+    if (!navigator.mediaDevices)
+      throw new Problem(
+        "insecure-page",
+        "Browsers give the microphone only to secure pages. Open this page with https:// or on http://localhost.",
+      );
+    return navigator.mediaDevices.getUserMedia({ audio: constraints, video: false });
+  },
+  every(ms, fn) {
+    const id = setInterval(fn, ms);
+    return () => clearInterval(id);
+  },
+  after(ms, fn) {
+    const id = setTimeout(fn, ms);
+    return () => clearTimeout(id);
+  },
+  now: () => Date.now(),
+};
+
+export class Phone extends EventTarget {
+  readonly #config: PhoneConfig;
+  readonly #platform: Platform;
+  #state: PhoneState = "offline";
+  #registered = false;
+  #ua?: UserAgent;
+  #call?: Call;
+  #signIn?: { resolve: () => void; reject: (problem: Problem) => void; stopTimer: () => void };
+
+  constructor(config: PhoneConfig, platform: Platform = browser) {
+    super();
+    this.#config = config;
+    this.#platform = platform;
+  }
+
+  get state(): PhoneState {
+    return this.#state;
+  }
+
+  /** Whether calls can reach us now. */
+  get registered(): boolean {
+    return this.#registered;
+  }
+
+  get user(): string {
+    return this.#config.user;
+  }
+
+  /** Whom we are speaking with, or calling; undefined without a call. */
+  get peer(): string | undefined {
+    return this.#call?.peer;
+  }
+
+  get codec(): string | undefined {
+    return this.#call?.codec;
+  }
+
+  get muted(): boolean {
+    return this.#call?.muted ?? false;
+  }
+
+  /** The time in ms since the epoch at which the call was answered. */
+  get talkingSince(): number | undefined {
+    return this.#call?.talkingSince;
+  }
+
+  /** The far side's sound, for those who want more than PhoneConfig.audio. */
+  get remoteStream(): MediaStream | undefined {
+    return this.#call?.remote;
+  }
+
+  on<E extends keyof PhoneEvents>(event: E, listener: (event: PhoneEvents[E]) => void): this {
+    this.addEventListener(event, listener as (event: Event) => void);
+    return this;
+  }
+
+  /** Connects and registers. Later losses of the socket are repaired without a word from us.
+   * @throws Problem when the server cannot be reached or does not want us; the phone is offline then */
+  signIn(): Promise<void> {
+    if (this.#state !== "offline") return Promise.reject(new Problem("not-ready", "Already signed in."));
+
+    let ua: UserAgent;
+    try {
+      ua = this.#platform.userAgent(this.#config);
+    } catch {
+      return Promise.reject(
+        new Problem("bad-address", "The user name or the server address is not valid. An address looks like wss://host:8443/sip."),
+      );
+    }
+    this.#ua = ua;
+    const mine = (fn: () => void) => {
+      if (this.#ua === ua) fn();
+    };
+    ua.on("registered", () => mine(() => this.#onRegistered()));
+    ua.on("unregistered", () => mine(() => this.#onUnregistered()));
+    ua.on("registrationFailed", ({ response, cause }) => mine(() => this.#onRefused(response, cause)));
+    ua.on("disconnected", () => mine(() => this.#onDisconnected()));
+    ua.on("newRTCSession", ({ originator, session }) =>
+      mine(() => {
+        if (originator === "remote") this.#onIncoming(session);
+      }),
+    );
+
+    return new Promise((resolve, reject) => {
+      const stopTimer = this.#platform.after(SIGN_IN_MS, () =>
+        mine(() => this.#goOffline(unreachable(this.#config.url))),
+      );
+      this.#signIn = { resolve, reject, stopTimer };
+      this.#enter("connecting");
+      ua.start();
+    });
+  }
+
+  /** Ends the call if there is one and leaves the server. Harmless when offline. */
+  signOut(): void {
+    if (this.#state === "offline") return;
+    this.hangUp();
+    this.#goOffline(undefined);
+  }
+
+  /** Rings `to`. What becomes of it is told by "state" and "ended".
+   * @param to a number, a name or a SIP address
+   * @throws Problem when the call could not even start */
+  async call(to: string): Promise<void> {
+    const target = /^sips?:/i.test(to.trim()) ? to.trim() : to.replace(/[\s()/]|(?<=\d)[-.](?=\d)/g, "");
+    const ua = this.#ua;
+
+    if (this.#state !== "idle" || !ua)
+      throw new Problem("not-ready", this.#call ? "There is a call already." : "The phone is not connected.");
+    if (!target) throw new Problem("bad-number", "Enter a number first.");
+
+    const call: Call = { peer: to.trim(), isIncoming: false, energy: 0, muted: false };
+    this.#call = call;
+    this.#enter("calling");
+    if (!(await this.#takeMicrophone(call))) return;
+
+    try {
+      call.session = ua.call(target, {
+        ...this.#mediaOptions(call),
+        /* JsSIP makes the connection before ua.call() returns: too early for session.on() */
+        eventHandlers: this.#mediaHandlers(call),
+      });
+    } catch {
+      const problem = new Problem("bad-number", "This is not a number or address that can be called.");
+      this.#finish(call, problem);
+      throw problem;
+    }
+    this.#follow(call, call.session);
+  }
+
+  /** Takes the incoming call.
+   * @throws Problem without a microphone; the caller hears "not reachable" then */
+  async answer(): Promise<void> {
+    const call = this.#call;
+    if (this.#state !== "incoming" || !call?.session) throw new Problem("not-ready", "Nobody is calling.");
+
+    this.#enter("answering");
+    if (!(await this.#takeMicrophone(call))) return;
+    for (const [event, handler] of Object.entries(this.#mediaHandlers(call)))
+      call.session.on(event as never, handler as never);
+    call.session.answer(this.#mediaOptions(call));
+  }
+
+  /** Refuses the incoming call. */
+  decline(): void {
+    if (this.#state === "incoming") this.#terminate(this.#call, { status_code: 603 });
+  }
+
+  /** Ends whatever call there is, in any state. Harmless without one. */
+  hangUp(): void {
+    if (this.#state === "incoming") this.decline();
+    else this.#terminate(this.#call);
+  }
+
+  /** Mutes or unmutes the microphone of the running call. */
+  mute(muted: boolean): void {
+    const call = this.#call;
+    if (!call?.session || this.#state === "incoming" || call.muted === muted) return;
+    call.muted = muted;
+    if (muted) call.session.mute({ audio: true });
+    else call.session.unmute({ audio: true });
+    this.dispatchEvent(new CallEvent());
+  }
+
+  /** Sends one key as an RFC 4733 event.
+   * @param key 0-9 * # A-D
+   * @throws Problem when there is no call, or when the other side takes no events */
+  sendDigit(key: string): void {
+    const call = this.#call;
+    if (!call?.session || (this.#state !== "talking" && this.#state !== "early"))
+      throw new Problem("not-ready", "Keys can be sent in a call only.");
+    if (!KEYS.test(key)) throw new Problem("bad-number", `There is no key ${key} on a telephone.`);
+
+    const sender = call.connection?.getSenders().find((each) => each.track?.kind === "audio");
+    if (sender?.dtmf && !sender.dtmf.canInsertDTMF)
+      throw new Problem("no-keys", "The other side does not take keys in this call.");
+    call.session.sendDTMF(key, { transportType: "RFC2833", duration: 120, interToneGap: 80 });
+  }
+
+  #enter(next: PhoneState): void {
+    const previous = this.#state;
+    if (next === previous) return;
+    this.#state = next;
+    this.dispatchEvent(new StateEvent(next, previous));
+  }
+
+  /** The state without a call. */
+  #rest(): void {
+    this.#enter(!this.#ua ? "offline" : this.#registered ? "idle" : "connecting");
+  }
+
+  #setRegistered(registered: boolean): void {
+    if (registered === this.#registered) return;
+    this.#registered = registered;
+    this.dispatchEvent(new RegisteredEvent(registered));
+  }
+
+  #onRegistered(): void {
+    const waiting = this.#signIn;
+    this.#signIn = undefined;
+    this.#setRegistered(true);
+    if (!this.#call) this.#rest();
+    waiting?.stopTimer();
+    waiting?.resolve();
+  }
+
+  #onUnregistered(): void {
+    this.#setRegistered(false);
+    if (!this.#call) this.#rest();
+  }
+
+  #onRefused(response: SipMessage | null | undefined, cause: string | undefined): void {
+    const isFinal = [401, 403, 404, 407].includes(response?.status_code ?? 0);
+    const ua = this.#ua;
+
+    if (this.#signIn || isFinal) {
+      const isLost = !response && cause === "Connection Error";
+      this.#goOffline(isLost ? unreachable(this.#config.url) : signInProblem(response));
+      return;
+    }
+    /* A refresh that failed for a moment: JsSIP would not try again by itself. */
+    this.#onUnregistered();
+    this.#platform.after(RETRY_REGISTER_MS, () => {
+      if (this.#ua === ua && !this.#registered) ua?.register();
+    });
+  }
+
+  #onDisconnected(): void {
+    if (this.#signIn) this.#goOffline(unreachable(this.#config.url));
+    else this.#onUnregistered(); /* JsSIP opens the socket again, later and later */
+  }
+
+  #goOffline(problem: Problem | undefined): void {
+    const ua = this.#ua;
+    const waiting = this.#signIn;
+
+    this.#ua = undefined;
+    this.#signIn = undefined;
+    if (this.#call) this.#terminate(this.#call);
+    this.#setRegistered(false);
+    this.#enter("offline");
+    ua?.stop();
+    waiting?.stopTimer();
+    if (waiting) waiting.reject(problem ?? new Problem("not-ready", "Signing in was given up."));
+    else if (problem) this.dispatchEvent(new ProblemEvent(problem));
+  }
+
+  #onIncoming(session: Session): void {
+    if (this.#call) {
+      session.terminate({ status_code: 486 });
+      return;
+    }
+    const { display_name: name, uri } = session.remote_identity;
+    const call: Call = { peer: uri.user, isIncoming: true, session, energy: 0, muted: false };
+    this.#call = call;
+    this.#follow(call, session);
+    this.#enter("incoming");
+    this.dispatchEvent(new IncomingEvent(call.peer, name ?? ""));
+  }
+
+  /** @returns false when the call was ended meanwhile */
+  async #takeMicrophone(call: Call): Promise<boolean> {
+    let stream: MediaStream;
+    try {
+      stream = await this.#platform.microphone({
+        echoCancellation: true,
+        noiseSuppression: true,
+        autoGainControl: true,
+        ...this.#config.constraints,
+      });
+    } catch (error) {
+      if (this.#call !== call) return false;
+      const problem = microphoneProblem(error);
+      this.#terminate(call, { status_code: 480 }, problem);
+      throw problem;
+    }
+    if (this.#call !== call) {
+      for (const track of stream.getTracks()) track.stop();
+      return false;
+    }
+    call.microphone = stream;
+    return true;
+  }
+
+  #mediaOptions(call: Call): object {
+    return {
+      mediaStream: call.microphone,
+      mediaConstraints: { audio: true, video: false },
+      pcConfig: { iceServers: this.#config.iceServers ?? [] },
+      rtcOfferConstraints: { offerToReceiveAudio: true, offerToReceiveVideo: false },
+    };
+  }
+
+  #mediaHandlers(call: Call) {
+    return {
+      peerconnection: ({ peerconnection }: { peerconnection: RTCPeerConnection }) => {
+        call.connection = peerconnection;
+        peerconnection.addEventListener("track", (event) => this.#onTrack(call, event));
+        this.#sendWithoutCandidates(peerconnection);
+      },
+      /* Send at once: the gateway is reachable, and learns our address from our checks. */
+      icecandidate: ({ ready }: { ready: () => void }) => ready(),
+    };
+  }
+
+  /** JsSIP waits for a candidate or for the end of gathering. A browser that finds neither
+   * (one that has the loopback interface only) still can call: say that gathering is over. */
+  #sendWithoutCandidates(connection: RTCPeerConnection): void {
+    connection.addEventListener("icegatheringstatechange", () => {
+      if (connection.iceGatheringState !== "gathering") return;
+      this.#platform.after(ICE_MS, () => {
+        if (connection.iceGatheringState === "gathering" && connection.signalingState !== "closed")
+          connection.dispatchEvent(new RTCPeerConnectionIceEvent("icecandidate", { candidate: null }));
+      });
+    });
+  }
+
+  #onTrack(call: Call, event: RTCTrackEvent): void {
+    const audio = this.#config.audio;
+
+    call.remote = event.streams[0] ?? new MediaStream([event.track]);
+    if (audio) {
+      audio.srcObject = call.remote;
+      audio.play()?.catch((error: { name?: string }) => {
+        if (error.name === "NotAllowedError")
+          this.dispatchEvent(
+            new ProblemEvent(new Problem("sound-blocked", "The browser blocks the sound. Click anywhere on the page.")),
+          );
+      });
+    }
+    this.dispatchEvent(new CallEvent());
+  }
+
+  #follow(call: Call, session: Session): void {
+    const mine = (fn: () => void) => {
+      if (this.#call === call) fn();
+    };
+    session.on("progress", ({ originator, response }) =>
+      mine(() => {
+        if (originator === "remote") this.#onProgress(call, response?.status_code);
+      }),
+    );
+    session.on("accepted", () =>
+      mine(() => {
+        call.talkingSince = this.#platform.now();
+        this.#enter("talking");
+        this.#watch(call);
+      }),
+    );
+    session.on("failed", (end) => mine(() => this.#finish(call, callProblem(end, call.peer, call.isIncoming))));
+    session.on("ended", (end) => mine(() => this.#finish(call, endProblem(end))));
+  }
+
+  #onProgress(call: Call, status: number | undefined): void {
+    if (status === 180 && this.#state === "calling") {
+      this.#enter("ringing");
+      this.#watch(call);
+    }
+    if (status === 183 && (this.#state === "calling" || this.#state === "ringing")) {
+      this.#enter("early");
+      this.#watch(call);
+    }
+  }
+
+  /** Reads codec and loudness as long as the call lives. */
+  #watch(call: Call): void {
+    if (call.stopWatching) return;
+    call.stopWatching = this.#platform.every(WATCH_MS, () => void this.#look(call));
+    void this.#look(call);
+  }
+
+  async #look(call: Call): Promise<void> {
+    const report = await call.connection?.getStats().catch(() => undefined);
+    if (!report || this.#call !== call) return;
+
+    const facts = mediaFacts(report as unknown as Parameters<typeof mediaFacts>[0]);
+    const isAudible = facts.energy - call.energy > AUDIBLE;
+    call.energy = facts.energy;
+    if (isAudible && this.#state === "ringing") this.#enter("early");
+    if (facts.codec && facts.codec !== call.codec) {
+      call.codec = facts.codec;
+      this.dispatchEvent(new CallEvent());
+    }
+  }
+
+  /** Ends the call at the far side and here; `problem` is why, if it was not the user's wish. */
+  #terminate(call: Call | undefined, options?: { status_code?: number }, problem?: Problem): void {
+    if (!call) return;
+    const session = call.session;
+    this.#finish(call, problem);
+    try {
+      session?.terminate(options);
+    } catch {
+      /* it ended by itself in the same moment */
+    }
+  }
+
+  #finish(call: Call, problem: Problem | undefined): void {
+    if (this.#call !== call) return;
+    this.#call = undefined;
+    call.stopWatching?.();
+    for (const track of call.microphone?.getTracks() ?? []) track.stop();
+    if (this.#config.audio) this.#config.audio.srcObject = null;
+
+    const talkedMs = call.talkingSince === undefined ? 0 : this.#platform.now() - call.talkingSince;
+    this.#rest();
+    this.dispatchEvent(new EndedEvent(call.peer, call.isIncoming, talkedMs, problem));
+  }
+}

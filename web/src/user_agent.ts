@@ -1,0 +1,70 @@
+/* user_agent.ts: what the phone needs of a SIP library, and JsSIP as that library.
+ *
+ * Phone knows these interfaces only; its tests hand it a fake of them. */
+import * as JsSIP from "jssip";
+import type { SipEnd, SipMessage } from "./problem.ts";
+
+export interface UserAgentConfig {
+  url: string; // of the WebSocket
+  domain: string;
+  user: string;
+  password: string;
+  displayName?: string;
+}
+
+export interface UserAgentEvents {
+  connecting: unknown;
+  connected: unknown;
+  disconnected: { error?: boolean; code?: number };
+  registered: unknown;
+  unregistered: unknown;
+  registrationFailed: { response?: SipMessage | null; cause?: string };
+  newRTCSession: { originator: string; session: Session };
+}
+
+export interface UserAgent {
+  start(): void;
+  stop(): void;
+  register(): void;
+  /** @throws TypeError for a target that is no address */
+  call(target: string, options: object): Session;
+  on<E extends keyof UserAgentEvents>(event: E, listener: (detail: UserAgentEvents[E]) => void): unknown;
+}
+
+export interface SessionEvents {
+  peerconnection: { peerconnection: RTCPeerConnection };
+  icecandidate: { ready: () => void };
+  progress: { originator: string; response: SipMessage | null };
+  accepted: unknown;
+  failed: SipEnd;
+  ended: SipEnd;
+}
+
+export interface Session {
+  readonly remote_identity: { display_name: string; uri: { user: string } };
+  answer(options: object): void;
+  terminate(options?: { status_code?: number }): void;
+  mute(what: { audio: boolean }): void;
+  unmute(what: { audio: boolean }): void;
+  sendDTMF(key: string, options: object): void;
+  on<E extends keyof SessionEvents>(event: E, listener: (detail: SessionEvents[E]) => void): unknown;
+}
+
+/** @throws TypeError when config.url is not a ws: or wss: address */
+export function jssip(config: UserAgentConfig): UserAgent {
+  const ua = new JsSIP.UA({
+    sockets: [new JsSIP.WebSocketInterface(config.url)],
+    uri: `sip:${encodeURIComponent(config.user)}@${config.domain}`,
+    authorization_user: config.user,
+    password: config.password,
+    display_name: config.displayName,
+    register: true,
+    register_expires: 120,
+    session_timers: false,
+    no_answer_timeout: 180, // the gateway's ring_timeout decides, not the page
+    connection_recovery_min_interval: 1,
+    connection_recovery_max_interval: 20,
+    user_agent: "Hookswitch phone",
+  });
+  return ua as unknown as UserAgent;
+}
