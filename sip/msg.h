@@ -3,8 +3,9 @@
  * One allocation holds the struct, the header array and a copy of the text;
  * every slice points into it. Counted, because transaction, dialog and
  * retransmission share it; not for other threads. What parsed is safe to print
- * again: no header value holds CR, LF or NUL (folded lines are joined by one
- * blank, control characters are refused). */
+ * again: no header value holds CR or LF (folded lines are joined by one blank),
+ * nor any other control character; only in From, To and Contact may one, NUL
+ * included, stand behind a backslash in a quoted string, as §25.1 allows. */
 #pragma once
 
 #include "sip/uri.h"
@@ -28,7 +29,7 @@ enum sip_method {
 enum {
 	SIP_MAX_MESSAGE = 65536,  /* bytes */
 	SIP_MAX_HEADERS = 128,
-	SIP_MAX_VIAS    = 32,
+	SIP_MAX_VIAS    = 64,     /* RFC 4475 §3.1.1.7 has 34 */
 	SIP_MAX_ROUTES  = 32,
 	SIP_MAX_CONTACTS = 16,
 	SIP_MAX_FIELD   = 8192,   /* bytes in one header value */
@@ -83,12 +84,13 @@ enum sip_framing {
 };
 
 struct sip_error {
-	unsigned status;          /* the answer this deserves: 400, 413, 416, 505, 513 */
+	unsigned status;          /* the answer this deserves: 400, 414, 416, 505, 513 */
 	const char *why;          /* literal */
 	size_t offset;            /* into the bytes */
 	struct sip_msg *answerable; /* the request, if Via, From, To, Call-ID and CSeq could be
 	                               read so that an error can be sent; the caller's reference
-	                               (sip_msg_unref), NULL otherwise or for a response */
+	                               (sip_msg_unref), NULL otherwise, for a response and for
+	                               an ACK. Only what prints an answer is filled in */
 };
 
 /* Parses one message. 0, -EBADMSG (and *error says what to answer), -EMSGSIZE,
@@ -129,4 +131,6 @@ uint32_t sip_contact_expires(const struct sip_msg *msg, struct str contact_param
 struct str sip_method_name(enum sip_method method);
 struct str sip_header_name(enum sip_header id);
 const char *sip_reason_phrase(unsigned status);        /* RFC words; "Unknown" otherwise */
+
+/* One element of a Via, as sip_msg_walk() gives it. 0 or -EBADMSG. */
 int sip_via_parse(struct str element, struct sip_via *via);
