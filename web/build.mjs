@@ -33,7 +33,8 @@ async function buildTests() {
     outExtension: { ".js": ".mjs" },
     bundle: true,
     format: "esm",
-    platform: "node",
+    platform: "browser", // JsSIP wants the npm package "events"
+    external: ["node:*"],
     target: ["node18"],
     sourcemap: "inline",
     logLevel: "warning",
