@@ -9,6 +9,7 @@ struct peer {
 	struct ice *ice;
 	struct ice_local local;
 	int gathered, connected, failed, closed;
+	bool closing;
 	int packets;
 	uint8_t last[2048]; /* of the last packet */
 	size_t last_n;
