@@ -8,7 +8,7 @@
 #include "sip/timer.h"
 #include "sip/transport.h"
 
-struct sip_server_tx;                 /* one server transaction, see transaction.h */
+struct sip_server_tx; /* one server transaction, see transaction.h */
 
 struct sip_endpoint_events {
 	/* A request that no dialog of ours claims (never ACK, never CANCEL; a
@@ -24,20 +24,20 @@ struct sip_endpoint_events {
 	/* Every message as it stands on the wire, for the trace; also what did
 	 * not parse (msg is NULL then). May be NULL. */
 	void (*on_wire)(void *arg, const struct sip_flow *flow, bool sent, struct str text,
-	                struct str call_id);
+			struct str call_id);
 };
 
 struct sip_endpoint_config {
 	const struct sip_endpoint_events *events;
 	void *arg;
-	const char *product;          /* for User-Agent and Server, e.g. "Hookswitch/0.1.0" */
-	void (*random)(void *bytes, size_t n);  /* NULL: the system's */
+	const char *product; /* for User-Agent and Server, e.g. "Hookswitch/0.1.0" */
+	void (*random)(void *bytes, size_t n); /* NULL: the system's */
 	uint64_t now_ms;
-	size_t max_transactions;      /* 0: 20,000; above it new requests get 503 */
+	size_t max_transactions; /* 0: 20,000; above it new requests get 503 */
 };
 
 int sip_endpoint_new(const struct sip_endpoint_config *config, struct sip_endpoint **out);
-void sip_endpoint_free(struct sip_endpoint *endpoint);  /* flows must have been closed before */
+void sip_endpoint_free(struct sip_endpoint *endpoint); /* flows must have been closed before */
 
 struct timers *sip_endpoint_timers(struct sip_endpoint *endpoint);
 uint64_t sip_endpoint_due(const struct sip_endpoint *endpoint);
@@ -63,7 +63,7 @@ void sip_random_token(struct sip_endpoint *endpoint, char *mem, size_t n);
  * `tx` must not be used. */
 struct sip_answer {
 	unsigned status;
-	struct str reason;            /* empty: the RFC's phrase */
+	struct str reason; /* empty: the RFC's phrase */
 	struct str contact;
 	struct str headers;
 	struct str content_type;
@@ -72,13 +72,13 @@ struct sip_answer {
 int sip_respond(struct sip_server_tx *tx, const struct sip_answer *answer);
 
 struct sip_flow *sip_server_tx_flow(const struct sip_server_tx *tx);
-struct sip_msg *sip_server_tx_request(const struct sip_server_tx *tx);   /* borrowed */
+struct sip_msg *sip_server_tx_request(const struct sip_server_tx *tx); /* borrowed */
 
 /* A request outside any dialog that is not an INVITE (OPTIONS, keep-alive). */
 struct sip_request_config {
 	struct sip_flow *flow;
 	enum sip_method method;
-	struct str uri, from, to;     /* From without tag: one is added; To whole */
+	struct str uri, from, to; /* From without tag: one is added; To whole */
 	struct str contact;
 	struct str headers, content_type, body;
 	/* Called exactly once: the final response, or NULL for time-out or a

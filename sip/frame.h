@@ -11,17 +11,16 @@ struct sip_framer;
 struct sip_framer_events {
 	/* One whole message; `bytes` is borrowed for the call. */
 	void (*on_message)(void *arg, struct str bytes);
-	void (*on_ping)(void *arg);                   /* answer with one CRLF */
+	void (*on_ping)(void *arg); /* answer with one CRLF */
 };
 
 enum {
-	SIP_FRAME_HEADER_MS  = 10000,   /* from the first octet to the end of the headers */
-	SIP_FRAME_MESSAGE_MS = 30000,   /* ... to the end of the message */
+	SIP_FRAME_HEADER_MS = 10000,  /* from the first octet to the end of the headers */
+	SIP_FRAME_MESSAGE_MS = 30000, /* ... to the end of the message */
 };
 
-int sip_framer_new(const struct sip_framer_events *events, void *arg,
-                   struct sip_framer **out);
-void sip_framer_free(struct sip_framer *framer);     /* allowed in its own callback */
+int sip_framer_new(const struct sip_framer_events *events, void *arg, struct sip_framer **out);
+void sip_framer_free(struct sip_framer *framer); /* allowed in its own callback */
 
 /* 0, or what must close the connection: -EBADMSG (missing, repeated or
  * unreadable Content-Length, not SIP at all), -EMSGSIZE, -ENOMEM. After an

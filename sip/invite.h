@@ -17,18 +17,18 @@
 struct sip_invite;
 
 enum sip_end_kind {
-	SIP_END_REFUSED,              /* final failure from the peer; status says which */
-	SIP_END_CANCELLED,            /* the caller gave up before the answer */
-	SIP_END_BYE,                  /* the peer hung up */
-	SIP_END_HUNG_UP,              /* we did, by sip_invite_hang_up() or _refuse() */
-	SIP_END_TIMEOUT,              /* nothing came (408), or the ACK never did */
-	SIP_END_BROKEN,               /* the flow could not carry it */
+	SIP_END_REFUSED,   /* final failure from the peer; status says which */
+	SIP_END_CANCELLED, /* the caller gave up before the answer */
+	SIP_END_BYE,	   /* the peer hung up */
+	SIP_END_HUNG_UP,   /* we did, by sip_invite_hang_up() or _refuse() */
+	SIP_END_TIMEOUT,   /* nothing came (408), or the ACK never did */
+	SIP_END_BROKEN,	   /* the flow could not carry it */
 };
 
 struct sip_end {
 	enum sip_end_kind kind;
-	unsigned status;              /* of REFUSED, else 0 */
-	const struct sip_msg *msg;    /* the response, BYE or CANCEL; may be NULL; borrowed */
+	unsigned status;	   /* of REFUSED, else 0 */
+	const struct sip_msg *msg; /* the response, BYE or CANCEL; may be NULL; borrowed */
 };
 
 struct sip_invite_events {
@@ -56,15 +56,15 @@ struct sip_invite_events {
 struct sip_invite_config {
 	const struct sip_invite_events *events;
 	void *arg;
-	struct str contact;           /* our Contact value, whole: "<sip:...>" */
-	struct str headers;           /* complete lines for INVITE and for 18x/2xx, e.g. Allow */
+	struct str contact; /* our Contact value, whole: "<sip:...>" */
+	struct str headers; /* complete lines for INVITE and for 18x/2xx, e.g. Allow */
 	/* as caller only: */
 	struct sip_flow *flow;
-	struct str uri;               /* Request-URI */
-	struct str from;              /* whole value without tag */
+	struct str uri;	 /* Request-URI */
+	struct str from; /* whole value without tag */
 	struct str to;
-	struct str offer;             /* SDP; empty: none */
-	uint32_t max_forwards;        /* 0: 70 */
+	struct str offer;      /* SDP; empty: none */
+	uint32_t max_forwards; /* 0: 70 */
 	/* credentials for a challenge, when user is not empty; see digest.h */
 	struct str auth_user, auth_password, auth_realm;
 };
@@ -72,21 +72,21 @@ struct sip_invite_config {
 /* Sends the INVITE. All text is copied. 0, -ENOMEM, -EMSGSIZE, -EPIPE; on an
  * error nothing is called back. */
 int sip_invite_start(struct sip_endpoint *endpoint, const struct sip_invite_config *config,
-                     struct sip_invite **out);
+		     struct sip_invite **out);
 
 /* Takes an incoming INVITE as callee; the transaction belongs to the invite
  * from then on. The request stays readable through sip_invite_request(). */
 int sip_invite_take(struct sip_endpoint *endpoint, struct sip_server_tx *tx,
-                    const struct sip_invite_config *config, struct sip_invite **out);
+		    const struct sip_invite_config *config, struct sip_invite **out);
 
-struct sip_msg *sip_invite_request(const struct sip_invite *invite);  /* the first INVITE */
-struct sip_flow *sip_invite_flow(const struct sip_invite *invite);    /* NULL when it closed */
+struct sip_msg *sip_invite_request(const struct sip_invite *invite); /* the first INVITE */
+struct sip_flow *sip_invite_flow(const struct sip_invite *invite);   /* NULL when it closed */
 struct str sip_invite_call_id(const struct sip_invite *invite);
 
 /* As callee, before the answer: 101..199; sdp may be empty. Repeated each
  * minute in here so that no proxy gives up (§13.3.1.1). */
 int sip_invite_progress(struct sip_invite *invite, unsigned status, struct str sdp,
-                        struct str headers);
+			struct str headers);
 /* As callee: 200 with that SDP. */
 int sip_invite_answer(struct sip_invite *invite, struct str sdp);
 /* As callee: 300..699; `headers` are complete lines (Reason, Warning). */
@@ -105,9 +105,9 @@ int sip_invite_reject(struct sip_invite *invite, unsigned status, struct str hea
 
 /* A request within the dialog (INFO). `on_response` as in sip_request_config. */
 int sip_invite_request_send(struct sip_invite *invite, enum sip_method method,
-                            struct str content_type, struct str body,
-                            void (*on_response)(void *arg, const struct sip_msg *response),
-                            void *arg);
+			    struct str content_type, struct str body,
+			    void (*on_response)(void *arg, const struct sip_msg *response),
+			    void *arg);
 
 /* The dialog continues on another flow (RFC 5626: the peer reconnected). A
  * request of the peer with the right tags moves it by itself. */

@@ -27,66 +27,66 @@ enum sip_method {
 };
 
 enum {
-	SIP_MAX_MESSAGE = 65536,  /* bytes */
+	SIP_MAX_MESSAGE = 65536, /* bytes */
 	SIP_MAX_HEADERS = 128,
-	SIP_MAX_VIAS    = 64,     /* RFC 4475 §3.1.1.7 has 34 */
-	SIP_MAX_ROUTES  = 32,
+	SIP_MAX_VIAS = 64, /* RFC 4475 §3.1.1.7 has 34 */
+	SIP_MAX_ROUTES = 32,
 	SIP_MAX_CONTACTS = 16,
-	SIP_MAX_FIELD   = 8192,   /* bytes in one header value */
-	SIP_MAX_TOKEN   = 256,    /* bytes in a tag, branch, method or Call-ID */
+	SIP_MAX_FIELD = 8192, /* bytes in one header value */
+	SIP_MAX_TOKEN = 256,  /* bytes in a tag, branch, method or Call-ID */
 };
 
 struct sip_field {
 	enum sip_header id;
-	struct str name;          /* as sent (maybe compact) */
-	struct str value;         /* trimmed and unfolded */
+	struct str name;  /* as sent (maybe compact) */
+	struct str value; /* trimmed and unfolded */
 };
 
-struct sip_via {              /* one Via element */
-	struct str transport;     /* "UDP", "WSS" */
-	struct str host;          /* sent-by, without brackets */
-	uint16_t port;            /* 0: none named */
+struct sip_via {	      /* one Via element */
+	struct str transport; /* "UDP", "WSS" */
+	struct str host;      /* sent-by, without brackets */
+	uint16_t port;	      /* 0: none named */
 	struct str params;
-	struct str branch;        /* empty if none */
-	bool rport;               /* asked for (RFC 3581) */
+	struct str branch; /* empty if none */
+	bool rport;	   /* asked for (RFC 3581) */
 };
 
 struct sip_msg {
 	unsigned refs;
 
 	bool is_request;
-	enum sip_method method;   /* of the request, or of a response's CSeq */
+	enum sip_method method; /* of the request, or of a response's CSeq */
 	struct str method_name;
-	struct str uri_text;      /* request: the Request-URI as sent */
-	struct sip_uri uri;       /* request: parsed, if sip or sips */
-	unsigned status;          /* response: 100..699 */
-	struct str reason;        /* response: phrase, may be empty */
+	struct str uri_text; /* request: the Request-URI as sent */
+	struct sip_uri uri;  /* request: parsed, if sip or sips */
+	unsigned status;     /* response: 100..699 */
+	struct str reason;   /* response: phrase, may be empty */
 
-	struct sip_via via;       /* the topmost */
+	struct sip_via via; /* the topmost */
 	struct sip_name_addr from, to;
-	struct str from_tag, to_tag;        /* empty if none */
+	struct str from_tag, to_tag; /* empty if none */
 	struct str call_id;
 	uint32_t cseq;
-	uint32_t max_forwards;    /* 70 if the header is absent */
+	uint32_t max_forwards; /* 70 if the header is absent */
 
 	struct sip_field *fields;
 	size_t n_fields;
 	struct str body;
-	struct str text;          /* the whole message as received */
+	struct str text; /* the whole message as received */
 };
 
 /* Where the bytes came from decides about Content-Length (RFC 3261 §18.3,
  * RFC 7118 §5.4). */
 enum sip_framing {
-	SIP_DATAGRAM,             /* may be absent; more octets than said are ignored */
-	SIP_STREAM,               /* exact: the framer cut the message by it */
-	SIP_WEBSOCKET,            /* may be absent; if present it must fit the message */
+	SIP_DATAGRAM,  /* may be absent; more octets than said are ignored */
+	SIP_STREAM,    /* exact: the framer cut the message by it */
+	SIP_WEBSOCKET, /* may be absent; if present it must fit the message */
 };
 
 struct sip_error {
-	unsigned status;          /* the answer this deserves: 400, 414, 416, 505, 513 */
-	const char *why;          /* literal */
-	size_t offset;            /* into the bytes */
+	unsigned status;	    /* the answer this deserves: 400, 414, 416, 505, 513 */
+	const char *why;	    /* literal */
+	size_t offset;		    /* into the bytes */
 	struct sip_msg *answerable; /* the request, if Via, From, To, Call-ID and CSeq could be
 	                               read so that an error can be sent; the caller's reference
 	                               (sip_msg_unref), NULL otherwise, for a response and for
@@ -98,10 +98,10 @@ struct sip_error {
  * SIP/2.0, whose CSeq method differs, whose Content-Length lies, with a second
  * To/From/Call-ID/CSeq and the like is -EBADMSG. */
 int sip_msg_parse(struct str bytes, enum sip_framing framing, struct sip_msg **out,
-                  struct sip_error *error);
+		  struct sip_error *error);
 
 struct sip_msg *sip_msg_ref(struct sip_msg *msg);
-void sip_msg_unref(struct sip_msg *msg);      /* NULL is fine */
+void sip_msg_unref(struct sip_msg *msg); /* NULL is fine */
 
 /* Value of the first such header; empty slice if there is none. */
 struct str sip_msg_header(const struct sip_msg *msg, enum sip_header id);
@@ -118,7 +118,7 @@ struct sip_walk {
 	struct str rest;
 };
 bool sip_msg_walk(const struct sip_msg *msg, enum sip_header id, struct sip_walk *walk,
-                  struct str *element);
+		  struct str *element);
 
 /* Is `token` an element of that list (Supported, Require, Allow)? Without case. */
 bool sip_msg_lists(const struct sip_msg *msg, enum sip_header id, struct str token);
@@ -126,11 +126,11 @@ bool sip_msg_lists(const struct sip_msg *msg, enum sip_header id, struct str tok
 /* Expires of one contact: its own parameter, else the Expires header, else
  * `fallback`; out of range counts as the maximum (RFC 3261 §10.2.1.1). Seconds. */
 uint32_t sip_contact_expires(const struct sip_msg *msg, struct str contact_params,
-                             uint32_t fallback);
+			     uint32_t fallback);
 
 struct str sip_method_name(enum sip_method method);
 struct str sip_header_name(enum sip_header id);
-const char *sip_reason_phrase(unsigned status);        /* RFC words; "Unknown" otherwise */
+const char *sip_reason_phrase(unsigned status); /* RFC words; "Unknown" otherwise */
 
 /* One element of a Via, as sip_msg_walk() gives it. 0 or -EBADMSG. */
 int sip_via_parse(struct str element, struct sip_via *via);

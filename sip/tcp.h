@@ -8,14 +8,14 @@
 struct sip_tcp;
 
 enum {
-	SIP_TCP_MAX_FLOWS    = 16384,
-	SIP_TCP_MAX_QUEUE    = 262144, /* bytes waiting to be written; a slower reader is closed */
-	SIP_TCP_CONNECT_MS   = 5000,
+	SIP_TCP_MAX_FLOWS = 16384,
+	SIP_TCP_MAX_QUEUE = 262144, /* bytes waiting to be written; a slower reader is closed */
+	SIP_TCP_CONNECT_MS = 5000,
 };
 
 int sip_tcp_listen(struct sip_endpoint *endpoint, uv_loop_t *loop, const struct sip_addr *local,
-                   struct sip_tcp **out);
-void sip_tcp_close(struct sip_tcp *tcp);       /* closes its flows; frees itself in the loop */
+		   struct sip_tcp **out);
+void sip_tcp_close(struct sip_tcp *tcp); /* closes its flows; frees itself in the loop */
 
 /* Connects; the flow exists at once and queues until connected, and is closed
  * if that fails. An open flow to the same address is used again. */

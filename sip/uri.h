@@ -6,21 +6,21 @@
 enum { SIP_URI_MAX_PARAMS = 64 };
 
 struct sip_uri {
-	struct str scheme;        /* "sip", "sips", "tel", ... as sent */
-	struct str user;          /* still escaped; empty if none */
-	struct str host;          /* without brackets for IPv6 */
+	struct str scheme; /* "sip", "sips", "tel", ... as sent */
+	struct str user;   /* still escaped; empty if none */
+	struct str host;   /* without brackets for IPv6 */
 	bool host_is_ipv6;
-	uint16_t port;            /* 0: none named */
-	struct str params;        /* "transport=tcp;lr", without the first ';' */
-	struct str headers;       /* without the '?' */
-	struct str text;          /* the whole URI as sent */
+	uint16_t port;	    /* 0: none named */
+	struct str params;  /* "transport=tcp;lr", without the first ';' */
+	struct str headers; /* without the '?' */
+	struct str text;    /* the whole URI as sent */
 };
 
-struct sip_name_addr {        /* From, To, Contact, Route, ... one element */
-	struct str display;       /* without quotes, still backslash-escaped */
+struct sip_name_addr {	    /* From, To, Contact, Route, ... one element */
+	struct str display; /* without quotes, still backslash-escaped */
 	struct sip_uri uri;
-	struct str params;        /* header parameters, without the first ';' */
-	bool star;                /* Contact: * */
+	struct str params; /* header parameters, without the first ';' */
+	bool star;	   /* Contact: * */
 };
 
 /* 0, -EBADMSG, or -ENOTSUP for a well-formed URI of a scheme that is not sip
