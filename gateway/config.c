@@ -239,8 +239,10 @@ static int get(struct reader *r, const char *section, const char *key, char **ou
 	if (!line_of(r, section, key))
 		return 0;
 	*out = g_key_file_get_string(r->keys, section, key, &failed);
-	if (*out)
+	if (*out && !failed)
 		return 0;
+	g_free(*out);
+	*out = NULL;
 	fail(r, line_of(r, section, key), "[%s] %s: expected a value without stray backslashes",
 	     section, key);
 	g_clear_error(&failed);
