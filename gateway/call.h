@@ -12,7 +12,7 @@
 #include "gateway/leg.h"
 #include "sip/timer.h"
 
-enum { CALL_ID_TEXT = 33 };           /* 32 hex digits: the Session-ID (RFC 7989) */
+enum { CALL_ID_TEXT = 33 }; /* 32 hex digits: the Session-ID (RFC 7989) */
 
 enum call_state { CALL_NEW, CALL_DIALING, CALL_RINGING, CALL_TALKING, CALL_ENDING, CALL_ENDED };
 
@@ -20,8 +20,7 @@ struct call;
 
 struct call_events {
 	/* Each move, for log and trace. */
-	void (*on_state)(void *arg, struct call *call, enum call_state from,
-	                 enum call_state to);
+	void (*on_state)(void *arg, struct call *call, enum call_state from, enum call_state to);
 	/* Both legs have media: let them hear each other. */
 	void (*on_join)(void *arg, struct call *call, struct leg *caller, struct leg *callee);
 	/* Last; the owner frees the call, also in here. */

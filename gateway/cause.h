@@ -4,26 +4,24 @@
 #include "sdp/str.h"
 
 struct cause {
-	unsigned status;              /* SIP status a caller without an answer gets; 200:
+	unsigned status;  /* SIP status a caller without an answer gets; 200:
 	                               * a normal end after the answer */
-	const char *text;             /* literal, for Reason and the log */
-	unsigned warn;                /* Warning code (RFC 3261 §20.43); 0: none */
-	char detail[200];             /* Warning text or the like; may be empty */
+	const char *text; /* literal, for Reason and the log */
+	unsigned warn;	  /* Warning code (RFC 3261 §20.43); 0: none */
+	char detail[200]; /* Warning text or the like; may be empty */
 };
 
-extern const struct cause
-	cause_normal,                 /* hung up in the usual way */
-	cause_cancelled,              /* the caller gave up */
-	cause_elsewhere,              /* another attempt was answered (RFC 3326) */
-	cause_no_answer,              /* ring_timeout */
-	cause_not_found,
-	cause_unavailable,            /* known, but reachable nowhere */
-	cause_no_response,            /* the peer's transaction timed out */
-	cause_broken,                 /* the transport failed */
-	cause_failed,                 /* our own trouble: memory, ports */
-	cause_media_failed,           /* ICE or DTLS */
-	cause_media_lost,             /* the peer fell silent */
-	cause_page_gone,              /* the page's connection and its media are gone */
+extern const struct cause cause_normal,	    /* hung up in the usual way */
+	cause_cancelled,		    /* the caller gave up */
+	cause_elsewhere,		    /* another attempt was answered (RFC 3326) */
+	cause_no_answer,		    /* ring_timeout */
+	cause_not_found, cause_unavailable, /* known, but reachable nowhere */
+	cause_no_response,		    /* the peer's transaction timed out */
+	cause_broken,			    /* the transport failed */
+	cause_failed,			    /* our own trouble: memory, ports */
+	cause_media_failed,		    /* ICE or DTLS */
+	cause_media_lost,		    /* the peer fell silent */
+	cause_page_gone,		    /* the page's connection and its media are gone */
 	cause_shutdown;
 
 /* 488 with a Warning that says why. */

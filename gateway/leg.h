@@ -11,22 +11,22 @@
 struct leg;
 
 enum leg_event_kind {
-	LEG_READY,                    /* caller: its media can be described; dial now */
-	LEG_RINGING,                  /* callee: a 18x, see status */
-	LEG_EARLY,                    /* callee: it has media before the answer */
-	LEG_ANSWERED,                 /* callee: with media */
-	LEG_CONFIRMED,                /* caller: its ACK is there */
-	LEG_ENDED,                    /* exactly once, last */
+	LEG_READY,     /* caller: its media can be described; dial now */
+	LEG_RINGING,   /* callee: a 18x, see status */
+	LEG_EARLY,     /* callee: it has media before the answer */
+	LEG_ANSWERED,  /* callee: with media */
+	LEG_CONFIRMED, /* caller: its ACK is there */
+	LEG_ENDED,     /* exactly once, last */
 };
 
 struct leg_event {
 	enum leg_event_kind kind;
-	unsigned status;              /* RINGING, EARLY: 180, 183 ... */
-	struct cause cause;           /* ENDED */
+	unsigned status;    /* RINGING, EARLY: 180, 183 ... */
+	struct cause cause; /* ENDED */
 };
 
 struct leg_ops {
-	const char *name;             /* "web", "plain", "fork" */
+	const char *name; /* "web", "plain", "fork" */
 
 	/* Callee: places the call. 0 or -E...: then LEG_ENDED does not come. */
 	int (*dial)(struct leg *leg, const struct leg *caller);
@@ -49,10 +49,10 @@ struct leg_ops {
 struct leg {
 	const struct leg_ops *ops;
 	void (*on_event)(void *owner, struct leg *leg, const struct leg_event *event);
-	void *owner;                  /* the call, or the fork */
+	void *owner; /* the call, or the fork */
 
-	struct session_ref session;   /* its media; a fork shows its chosen attempt's */
-	const struct codec *codec;    /* chosen with the peer; NULL: not yet */
+	struct session_ref session;	/* its media; a fork shows its chosen attempt's */
+	const struct codec *codec;	/* chosen with the peer; NULL: not yet */
 	const struct codec *offered[8]; /* caller: what the peer offered of ours, its order */
 	size_t n_offered;
 };

@@ -30,7 +30,7 @@ enum session_kind { SESSION_WEB, SESSION_PLAIN };
 struct session_ref {
 	uint32_t worker;
 	uint32_t slot;
-	uint32_t generation;          /* 0: no session */
+	uint32_t generation; /* 0: no session */
 };
 
 static inline bool session_is(struct session_ref ref)
@@ -39,47 +39,47 @@ static inline bool session_is(struct session_ref ref)
 }
 
 enum {
-	SESSION_MOST_TEXT = 256,      /* ufrag and pwd, fmtp */
-	SESSION_QUIET_MS  = 5000,     /* nothing authentic heard for so long: on_quiet */
+	SESSION_MOST_TEXT = 256, /* ufrag and pwd, fmtp */
+	SESSION_QUIET_MS = 5000, /* nothing authentic heard for so long: on_quiet */
 };
 
 /* What a session has at its end, for our own description. */
 struct session_local {
-	struct sdp_ip ip;             /* of RTP, or of the default candidate, as advertised */
+	struct sdp_ip ip; /* of RTP, or of the default candidate, as advertised */
 	uint16_t port;
-	uint16_t rtcp_port;           /* plain only */
+	uint16_t rtcp_port; /* plain only */
 	uint32_t ssrc;
 	char cname[24];
 	/* web only */
 	char ufrag[SESSION_MOST_TEXT + 1], pwd[SESSION_MOST_TEXT + 1];
 	struct sdp_fingerprint fingerprint;
-	struct sdp_candidate candidates[8];   /* foundation borrows from `foundations` */
+	struct sdp_candidate candidates[8]; /* foundation borrows from `foundations` */
 	char foundations[8][33];
 	size_t n_candidates;
 };
 
 /* What was agreed with the peer. Owns its texts. */
 struct session_remote {
-	struct bridge_media media;    /* send.peer_fmtp is taken from peer_fmtp below */
+	struct bridge_media media; /* send.peer_fmtp is taken from peer_fmtp below */
 	char peer_fmtp[SESSION_MOST_TEXT + 1];
 	/* plain */
-	struct sdp_ip ip;             /* unspecified: send nothing (hold of old) */
+	struct sdp_ip ip; /* unspecified: send nothing (hold of old) */
 	uint16_t port, rtcp_port;
 	/* web; credentials other than before are an ICE restart */
 	char ufrag[SESSION_MOST_TEXT + 1], pwd[SESSION_MOST_TEXT + 1];
 	struct sdp_fingerprint fingerprint;
-	bool dtls_client;             /* our role; fixed by the first call */
-	struct sdp_candidate candidates[SDP_MAX_CANDIDATES];  /* foundation as above */
+	bool dtls_client;				     /* our role; fixed by the first call */
+	struct sdp_candidate candidates[SDP_MAX_CANDIDATES]; /* foundation as above */
 	char foundations[SDP_MAX_CANDIDATES][33];
 	size_t n_candidates;
 };
 
 struct session_stats {
 	struct bridge_counts counts;
-	uint64_t stranger;            /* datagrams of senders that were not accepted */
+	uint64_t stranger; /* datagrams of senders that were not accepted */
 	uint64_t bad_srtp;
-	char path[128];               /* "127.0.0.1:4000 host -> 127.0.0.1:5000 prflx" */
-	char srtp[24];                /* "AEAD_AES_128_GCM"; empty: none */
+	char path[128]; /* "127.0.0.1:4000 host -> 127.0.0.1:5000 prflx" */
+	char srtp[24];	/* "AEAD_AES_128_GCM"; empty: none */
 };
 
 struct session_events {
@@ -98,9 +98,9 @@ struct session_events {
 };
 
 struct workers_config {
-	uv_loop_t *loop;              /* the signalling loop */
-	const struct config *config;  /* borrowed for life: [media] */
-	const struct dtls_certificate *certificate;   /* of DTLS; borrowed for life */
+	uv_loop_t *loop;			    /* the signalling loop */
+	const struct config *config;		    /* borrowed for life: [media] */
+	const struct dtls_certificate *certificate; /* of DTLS; borrowed for life */
 };
 
 /* Starts the threads. 0, -ENOMEM, -EINVAL with a line in the log. */
@@ -118,26 +118,26 @@ struct session_config {
 	enum session_kind kind;
 	struct session_ref near;
 	const char *call_id;
-	struct sdp_ip peer;           /* plain: where signalling goes to; family 0: any */
-	bool controlling;             /* web: we make the offer */
+	struct sdp_ip peer; /* plain: where signalling goes to; family 0: any */
+	bool controlling;   /* web: we make the offer */
 	const struct session_events *events;
 	void *arg;
 };
 int session_open(struct workers *workers, const struct session_config *config,
-                 struct session_ref *out);
+		 struct session_ref *out);
 
 /* Before or after on_ready; again for each re-offer. 0 or -ENOMEM. */
 int session_set_remote(struct workers *workers, struct session_ref ref,
-                       const struct session_remote *remote);
+		       const struct session_remote *remote);
 
 int session_join(struct workers *workers, struct session_ref one, struct session_ref other);
 int session_send_digit(struct workers *workers, struct session_ref ref, char digit,
-                       unsigned duration_ms);
+		       unsigned duration_ms);
 
 /* No event comes after that. `on_stats` (may be NULL) gets the last figures once
  * the session has closed. A reference to no session is fine. */
 void session_close(struct workers *workers, struct session_ref ref,
-                   void (*on_stats)(void *arg, const struct session_stats *stats), void *arg);
+		   void (*on_stats)(void *arg, const struct session_stats *stats), void *arg);
 
 /* Sessions open or closing. */
 size_t workers_sessions(const struct workers *workers);

@@ -1,0 +1,450 @@
+/* calls.c: see calls.h. A record is made when the caller is known and lives until
+ * its call has ended; before the call exists it owns the caller's leg itself. */
+#include "gateway/calls.h"
+
+#include "gateway/auth.h"
+#include "gateway/domains.h"
+#include "gateway/fork.h"
+#include "gateway/log.h"
+#include "gateway/registrar.h"
+#include "gateway/trace.h"
+#include "sip/print.h"
+
+#include <errno.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+
+struct record {
+	struct record *next, *prev;
+	struct calls *calls;
+	char id[CALL_ID_TEXT];
+	char *user;	  /* of the caller, unescaped; owned */
+	char *dialled;	  /* user part, unescaped; owned */
+	uint64_t flow_id; /* of the caller */
+	uint32_t max_forwards;
+
+	struct leg *caller; /* until the call has it */
+	bool caller_ready;
+	struct registrar_find *find; /* while asking */
+	struct call *call;	     /* NULL before */
+};
+
+struct calls {
+	struct calls_config config;
+	struct sip_leg_shared shared;
+	struct record *first;
+	size_t n;
+	bool stopping;
+	void (*on_empty)(void *arg);
+	void *on_empty_arg;
+};
+
+static void refuse(struct sip_server_tx *tx, const struct cause *cause)
+{
+	char mem[512], reason[192];
+	struct writer w;
+	struct str headers = { NULL, 0 };
+
+	writer_init(&w, mem, sizeof(mem));
+	sip_header_print(&w, STR("Reason"), cause_print_reason(cause, reason, sizeof(reason)));
+	if (cause->warn)
+		writer_printf(&w, "Warning: %u hookswitch \"%s\"\r\n", cause->warn, cause->detail);
+	if (cause->status == 503)
+		writer_put(&w, STR("Retry-After: 10\r\n"));
+	writer_end(&w, &headers);
+	sip_respond(tx, &(struct sip_answer){ .status = cause->status, .headers = headers });
+}
+
+/* ---- records ---- */
+
+static void record_free(struct record *r)
+{
+	struct calls *calls = r->calls;
+
+	if (r->find)
+		registrar_find_cancel(r->find);
+	if (r->caller)
+		r->caller->ops->destroy(r->caller);
+	call_free(r->call);
+	if (r->prev)
+		r->prev->next = r->next;
+	else if (calls->first == r)
+		calls->first = r->next;
+	if (r->next)
+		r->next->prev = r->prev;
+	calls->n--;
+	traces_end(calls->config.traces, r->id);
+	free(r->user);
+	free(r->dialled);
+	free(r);
+	if (calls->stopping && calls->n == 0 && calls->on_empty) {
+		void (*on_empty)(void *) = calls->on_empty;
+
+		calls->on_empty = NULL;
+		on_empty(calls->on_empty_arg);
+	}
+}
+
+static struct record *record_new(struct calls *calls, struct str user, struct str dialled)
+{
+	struct record *r = calloc(1, sizeof(*r));
+	uint8_t id[16];
+	struct writer w;
+
+	if (!r)
+		return NULL;
+	r->calls = calls;
+	r->user = str_dup(user);
+	r->dialled = str_dup(dialled);
+	if (!r->user || !r->dialled || RAND_bytes(id, sizeof(id)) != 1) {
+		free(r->user);
+		free(r->dialled);
+		free(r);
+		return NULL;
+	}
+	writer_init(&w, r->id, sizeof(r->id));
+	writer_hex(&w, id, sizeof(id));
+	r->id[32] = '\0';
+	r->next = calls->first;
+	if (r->next)
+		r->next->prev = r;
+	calls->first = r;
+	calls->n++;
+	return r;
+}
+
+static size_t count_of(const struct calls *calls, struct str user)
+{
+	size_t n = 0;
+
+	for (const struct record *r = calls->first; r; r = r->next)
+		n += str_eq(str_of(r->user), user);
+	return n;
+}
+
+/* ---- the call's events ---- */
+
+static void on_state(void *arg, struct call *call, enum call_state from, enum call_state to)
+{
+	struct record *r = arg;
+
+	(void)call;
+	log_info("call %s: %s -> %s", r->id, call_state_name(from), call_state_name(to));
+	traces_note(r->calls->config.traces, r->id, "call", call_state_name(to));
+}
+
+static void on_join(void *arg, struct call *call, struct leg *caller, struct leg *callee)
+{
+	struct record *r = arg;
+
+	(void)call;
+	if (session_join(r->calls->config.workers, caller->session, callee->session) != 0)
+		log_error("call %s: out of memory, no audio", r->id);
+}
+
+static void on_call_ended(void *arg, struct call *call, const struct cause *cause)
+{
+	struct record *r = arg;
+
+	(void)call;
+	log_info("call %s: ended status=%u reason=\"%s\"%s%s", r->id, cause->status, cause->text,
+		 cause->detail[0] ? " detail=" : "", cause->detail);
+	traces_note(r->calls->config.traces, r->id, "call", cause->text);
+	record_free(r);
+}
+
+static const struct call_events call_events = {
+	.on_state = on_state,
+	.on_join = on_join,
+	.on_ended = on_call_ended,
+};
+
+/* ---- from an INVITE to a call ---- */
+
+/* The caller's leg before there is a call. */
+static void on_caller_event(void *owner, struct leg *leg, const struct leg_event *event)
+{
+	struct record *r = owner;
+
+	(void)leg;
+	switch (event->kind) {
+	case LEG_READY:
+		r->caller_ready = true;
+		break;
+	case LEG_ENDED:
+		log_info("call %s: ended status=%u reason=\"%s\"%s%s", r->id, event->cause.status,
+			 event->cause.text, event->cause.detail[0] ? " detail=" : "",
+			 event->cause.detail);
+		record_free(r);
+		break;
+	case LEG_RINGING:
+	case LEG_EARLY:
+	case LEG_ANSWERED:
+	case LEG_CONFIRMED:
+		break;
+	}
+}
+
+static void give_up(struct record *r, const struct cause *cause)
+{
+	r->caller->ops->hang_up(r->caller, cause);
+}
+
+static void add_attempt(struct record *r, struct fork *fork, struct sip_flow *flow, struct str uri)
+{
+	struct calls *calls = r->calls;
+	struct leg *attempt;
+
+	if (sip_leg_to(&calls->shared,
+		       &(struct sip_leg_target){
+			       .flow = flow,
+			       .uri = uri,
+			       .from_user = str_of(r->user),
+			       .to_user = str_of(r->dialled),
+			       .near = r->caller->session,
+			       .max_forwards = r->max_forwards - 1,
+			       .max_playback_rate = 8000,
+		       },
+		       r->id, &attempt) != 0)
+		return;
+	if (fork_add(fork, attempt) != 0)
+		attempt->ops->destroy(attempt);
+}
+
+static void dial(struct record *r, struct fork *fork)
+{
+	struct call_config config = {
+		.events = &call_events,
+		.arg = r,
+		.timers = sip_endpoint_timers(r->calls->config.endpoint),
+		.ring_timeout_ms = r->calls->config.config->calls.ring_timeout_ms,
+		.caller = r->caller,
+		.callee = fork_leg(fork),
+	};
+	struct leg *caller = r->caller;
+
+	memcpy(config.id, r->id, sizeof(config.id));
+	r->caller = NULL; /* the call's now, also if that fails */
+	if (call_new(&config, &r->call) != 0) {
+		log_error("call %s: out of memory", r->id);
+		record_free(r);
+		return;
+	}
+	if (r->caller_ready)
+		caller->on_event(caller->owner, caller, &(struct leg_event){ .kind = LEG_READY });
+}
+
+static void on_found(void *arg, unsigned status, const struct registrar_binding *bindings, size_t n)
+{
+	struct record *r = arg;
+	struct fork *fork;
+
+	r->find = NULL;
+	if (status != 200) {
+		give_up(r, status == 404   ? &cause_not_found
+			   : status == 480 ? &cause_unavailable
+					   : &cause_failed);
+		return;
+	}
+	if (fork_new(sip_endpoint_timers(r->calls->config.endpoint), &fork) != 0) {
+		give_up(r, &cause_failed);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (bindings[i].flow->id != r->flow_id) /* not the phone that calls */
+			add_attempt(r, fork, bindings[i].flow, bindings[i].contact);
+	if (fork_attempts(fork) == 0) {
+		fork_leg(fork)->ops->destroy(fork_leg(fork));
+		give_up(r, &cause_unavailable);
+		return;
+	}
+	dial(r, fork);
+}
+
+static const struct config_phone *phone_of(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->phones.n; i++)
+		if (strcmp(config->phones.list[i].name, name) == 0)
+			return &config->phones.list[i];
+	return NULL;
+}
+
+static void dial_phone(struct record *r, const struct config_phone *phone)
+{
+	struct sip_flow *flow;
+	struct sip_uri uri;
+	struct fork *fork;
+
+	if (sip_uri_parse(str_of(phone->contact), &uri) != 0 ||
+	    r->calls->config.open_flow(r->calls->config.arg, &uri, &flow) != 0) {
+		log_warn("call %s: phone %s cannot be reached at %s", r->id, phone->name,
+			 phone->contact);
+		give_up(r, &cause_unavailable);
+		return;
+	}
+	if (fork_new(sip_endpoint_timers(r->calls->config.endpoint), &fork) != 0) {
+		give_up(r, &cause_failed);
+		return;
+	}
+	add_attempt(r, fork, flow, str_of(phone->contact));
+	if (fork_attempts(fork) == 0) {
+		fork_leg(fork)->ops->destroy(fork_leg(fork));
+		give_up(r, &cause_failed);
+		return;
+	}
+	dial(r, fork);
+}
+
+/* Who was dialled, unescaped into `mem`; false and *cause if that cannot be. */
+static bool read_target(const struct calls *calls, const struct sip_msg *request, char *mem,
+			size_t cap, struct str *out, struct cause *cause)
+{
+	*cause = cause_not_found;
+	if (str_empty(request->uri.host) || !domains_have(calls->config.domains, request->uri.host))
+		return false;
+	if (sip_unescape(request->uri.user, mem, cap, out) != 0 || str_empty(*out))
+		return false;
+	return memchr(out->p, '\0', out->n) == NULL;
+}
+
+static void on_user(void *arg, struct sip_server_tx *tx, struct sip_msg *request, struct str user)
+{
+	struct calls *calls = arg;
+	char mem[AUTH_MAX_USER];
+	struct str dialled;
+	struct cause cause;
+	struct record *r;
+
+	if (!read_target(calls, request, mem, sizeof(mem), &dialled, &cause)) {
+		refuse(tx, &cause);
+		return;
+	}
+	if (count_of(calls, user) >= CALLS_MOST_PER_USER) {
+		refuse(tx, &(struct cause){ .status = 486, .text = "Too many calls at a time" });
+		return;
+	}
+	r = record_new(calls, user, dialled);
+	if (!r) {
+		refuse(tx, &cause_failed);
+		return;
+	}
+	r->flow_id = sip_server_tx_flow(tx)->id;
+	r->max_forwards = request->max_forwards;
+	log_info("call %s: INVITE from=%s to=%s flow=%s", r->id, LOG_QUOTE(user),
+		 LOG_QUOTE(dialled), sip_server_tx_flow(tx)->transport->via);
+	traces_begin(calls->config.traces, r->id);
+	traces_wire(calls->config.traces, r->id, sip_server_tx_flow(tx), false, request->text);
+
+	if (sip_leg_take(&calls->shared, tx, r->id, 8000, &r->caller, &cause) != 0) {
+		log_warn("call %s: refused status=%u reason=\"%s\" detail=%s", r->id, cause.status,
+			 cause.text, LOG_QUOTE(str_of(cause.detail)));
+		refuse(tx, &cause);
+		record_free(r);
+		return;
+	}
+	r->caller->on_event = on_caller_event;
+	r->caller->owner = r;
+
+	const struct config_phone *phone = phone_of(calls->config.config, r->dialled);
+	if (phone)
+		dial_phone(r, phone);
+	else if (registrar_find(calls->config.registrar, str_of(r->dialled), on_found, r,
+				&r->find) != 0)
+		give_up(r, &cause_failed);
+}
+
+void calls_invite(struct calls *calls, struct sip_server_tx *tx, struct sip_msg *request)
+{
+	if (calls->stopping) {
+		refuse(tx, &cause_shutdown);
+		return;
+	}
+	if (calls->n >= calls->config.config->calls.max) {
+		refuse(tx, &(struct cause){ .status = 503, .text = "Too many calls" });
+		return;
+	}
+	auth_request(calls->config.auth, tx, request, on_user, calls);
+}
+
+/* ---- the rest ---- */
+
+static void on_note(void *arg, const char *call_id, const char *leg, const char *text)
+{
+	struct calls *calls = arg;
+
+	log_info("call %s: %s %s", call_id, leg, text);
+	traces_note(calls->config.traces, call_id, leg, text);
+}
+
+static void on_dialog(void *arg, const char *call_id, struct str sip_call_id)
+{
+	struct calls *calls = arg;
+
+	traces_dialog(calls->config.traces, call_id, sip_call_id);
+}
+
+int calls_new(const struct calls_config *config, struct calls **out)
+{
+	struct calls *calls = calloc(1, sizeof(*calls));
+
+	if (!calls)
+		return -ENOMEM;
+	calls->config = *config;
+	calls->shared = (struct sip_leg_shared){
+		.endpoint = config->endpoint,
+		.workers = config->workers,
+		.config = config->config,
+		.own = config->own,
+		.n_own = config->n_own,
+		.on_note = on_note,
+		.on_dialog = on_dialog,
+		.arg = calls,
+	};
+	*out = calls;
+	return 0;
+}
+
+void calls_free(struct calls *calls)
+{
+	if (!calls)
+		return;
+	calls->on_empty = NULL;
+	while (calls->first)
+		record_free(calls->first);
+	free(calls);
+}
+
+void calls_flow_closed(struct calls *calls, const struct sip_flow *flow)
+{
+	sip_legs_flow_closed(&calls->shared, flow);
+}
+
+void calls_flow_moved(struct calls *calls, uint64_t from, struct sip_flow *to)
+{
+	sip_legs_flow_moved(&calls->shared, from, to);
+}
+
+void calls_stop(struct calls *calls, void (*on_empty)(void *arg), void *arg)
+{
+	struct record *next;
+
+	calls->stopping = true;
+	if (calls->n == 0) {
+		on_empty(arg);
+		return;
+	}
+	calls->on_empty = on_empty;
+	calls->on_empty_arg = arg;
+	for (struct record *r = calls->first; r; r = next) {
+		next = r->next;
+		if (r->call)
+			call_hang_up(r->call, &cause_shutdown);
+		else
+			give_up(r, &cause_shutdown);
+	}
+}
+
+size_t calls_count(const struct calls *calls)
+{
+	return calls->n;
+}

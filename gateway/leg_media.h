@@ -1,0 +1,78 @@
+/* leg_media.h: what one leg says and hears in SDP: our capabilities under the
+ * codec plan, the negotiation with the peer, and the texts that were sent.
+ *
+ * No I/O and no events: the leg hands in what its session and its peer told and
+ * sends what comes out. The two profiles (a browser's, a phone's) differ by data. */
+#pragma once
+
+#include "gateway/cause.h"
+#include "gateway/workers.h"
+#include "sdp/offer_answer.h"
+
+enum {
+	LEG_MEDIA_FORMATS = 8, /* codecs and telephone-events we may list */
+	LEG_MEDIA_SDP = 8192,  /* octets of one description of ours */
+};
+
+struct leg_media_config {
+	enum sdp_profile profile;
+	const struct config *config; /* [media]; borrowed for life */
+	bool peer_is_local;	     /* signalling comes from a loopback or link-local address */
+	const struct sdp_own *own;   /* ports of ours; borrowed for life */
+	size_t n_own;
+	uint64_t session_id;	    /* random, for o= */
+	unsigned max_playback_rate; /* Hz, told a browser's Opus encoder; 0: nothing */
+};
+
+struct leg_media {
+	struct leg_media_config config;
+	struct session_local ours; /* once the session is ready */
+	bool ready;
+
+	const struct codec *codecs[LEG_MEDIA_FORMATS]; /* of `formats`; NULL: an event */
+	struct sdp_format formats[LEG_MEDIA_FORMATS];  /* what we can do, or did offer */
+	size_t n_formats;
+	char fmtp[96]; /* of Opus */
+
+	struct sdp *remote;	  /* the peer's latest description that was agreed */
+	struct sdp_stream stream; /* valid if remote */
+	bool answering;		  /* the peer offered first */
+	struct sdp_local local;
+	struct str text; /* our latest description; in mem[which] */
+	char mem[2][LEG_MEDIA_SDP];
+	unsigned which;
+	struct str agreed_text; /* the peer's text as agreed, for comparing; owned */
+};
+
+void leg_media_init(struct leg_media *m, const struct leg_media_config *config);
+void leg_media_free(struct leg_media *m);
+
+/* Limits what we list to these codecs (plan `relay`); before any SDP. */
+void leg_media_limit(struct leg_media *m, const struct codec *const *codecs, size_t n);
+
+/* The session told what it has. */
+void leg_media_set_local(struct leg_media *m, const struct session_local *ours);
+
+/* The peer's offer (the first, or a later one). 0; -ENOTSUP, -EBADMSG and others
+ * with *cause: nothing has changed then. */
+int leg_media_take_offer(struct leg_media *m, struct str sdp, struct cause *cause);
+
+/* The peer's answer to leg_media_offer(). The same text again is fine. */
+int leg_media_take_answer(struct leg_media *m, struct str sdp, struct cause *cause);
+
+/* Our offer, or our answer to the offer taken. Borrowed until the next call.
+ * -EINVAL before leg_media_set_local(). */
+int leg_media_offer(struct leg_media *m, struct str *out);
+int leg_media_answer(struct leg_media *m, struct str *out);
+
+/* The codec agreed on; NULL before. */
+const struct codec *leg_media_codec(const struct leg_media *m);
+
+/* The codecs of ours that the peer lists, in its order; gives how many. */
+size_t leg_media_common(const struct leg_media *m, const struct codec **out, size_t cap);
+
+/* What the session must know of the agreement. */
+void leg_media_remote(const struct leg_media *m, struct session_remote *out);
+
+/* "opus/48000, events 48000, sendrecv": for log and trace. */
+void leg_media_describe(const struct leg_media *m, char *text, size_t size);

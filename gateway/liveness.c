@@ -1,0 +1,72 @@
+/* liveness.c: see liveness.h. */
+#include "gateway/liveness.h"
+
+static uint64_t later_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void dead(void *arg)
+{
+	struct liveness *l = arg;
+
+	liveness_stop(l);
+	l->config.on_dead(l->config.arg, l->flow_lost ? &cause_page_gone : &cause_media_lost);
+}
+
+static void judge(struct liveness *l)
+{
+	uint64_t now = l->config.timers->now_ms, deadline;
+
+	if (!l->watching)
+		return;
+	if (!l->flow_lost && !l->silent) {
+		timer_stop(&l->timer);
+		return;
+	}
+	if (l->flow_lost && l->silent)
+		deadline = later_of(l->flow_lost_at_ms, l->silent_since_ms) +
+			   l->config.page_timeout_ms;
+	else if (l->flow_lost)
+		deadline = l->flow_lost_at_ms + l->config.reconnect_timeout_ms;
+	else
+		deadline = l->silent_since_ms + LIVENESS_MEDIA_MS;
+	/* Out of memory for a timer: better to end the call than to keep a ghost. */
+	if (timer_start(&l->timer, l->config.timers, deadline > now ? deadline - now : 0, dead,
+			l) != 0)
+		dead(l);
+}
+
+void liveness_init(struct liveness *l, const struct liveness_config *config)
+{
+	*l = (struct liveness){ .config = *config, .silent = true };
+}
+
+void liveness_start(struct liveness *l)
+{
+	l->watching = true;
+	if (l->silent && !l->silent_since_ms)
+		l->silent_since_ms = l->config.timers->now_ms;
+	judge(l);
+}
+
+void liveness_stop(struct liveness *l)
+{
+	l->watching = false;
+	timer_stop(&l->timer);
+}
+
+void liveness_flow(struct liveness *l, bool lost)
+{
+	if (lost && !l->flow_lost)
+		l->flow_lost_at_ms = l->config.timers->now_ms;
+	l->flow_lost = lost;
+	judge(l);
+}
+
+void liveness_media(struct liveness *l, bool silent, uint64_t since_ms)
+{
+	l->silent = silent;
+	l->silent_since_ms = since_ms;
+	judge(l);
+}

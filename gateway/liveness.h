@@ -1,0 +1,40 @@
+/* liveness.h: is the page of a web leg still there? One verdict from two facts:
+ * its WebSocket and its media. A core on timers. Signalling loop.
+ *
+ *   WebSocket  media    then
+ *   open       heard    all is well
+ *   lost       heard    the call goes on for reconnect_timeout
+ *   lost       silent   page_timeout from when the second of them went
+ *   open       silent   LIVENESS_MEDIA_MS (RFC 7675's consent would have expired) */
+#pragma once
+
+#include "gateway/cause.h"
+#include "sip/timer.h"
+
+enum { LIVENESS_MEDIA_MS = 30000 };
+
+struct liveness_config {
+	struct timers *timers;
+	uint64_t reconnect_timeout_ms, page_timeout_ms;
+	void (*on_dead)(void *arg, const struct cause *cause);
+	void *arg;
+};
+
+struct liveness {
+	struct liveness_config config;
+	struct timer timer;
+	bool watching;
+	bool flow_lost, silent;
+	uint64_t flow_lost_at_ms, silent_since_ms;
+};
+
+/* The WebSocket is open and nothing has been heard. Facts may come before the
+ * start, the verdict only after it. */
+void liveness_init(struct liveness *l, const struct liveness_config *config);
+void liveness_start(struct liveness *l);
+void liveness_stop(struct liveness *l); /* harmless when not watching */
+
+void liveness_flow(struct liveness *l, bool lost);
+
+/* `since_ms`: when the last of it was heard, in the timers' clock. */
+void liveness_media(struct liveness *l, bool silent, uint64_t since_ms);

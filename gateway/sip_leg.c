@@ -1,0 +1,342 @@
+/* sip_leg.c: what callers and callees share, see sip_leg.h. sip_leg_enter() alone
+ * changes the state; sip_leg_finish() alone tells LEG_ENDED. */
+#include "gateway/sip_leg_internal.h"
+
+#include <openssl/rand.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct timers *timers_of(const struct sip_leg *l)
+{
+	return sip_endpoint_timers(l->shared->endpoint);
+}
+
+void sip_leg_tell(struct sip_leg *l, enum leg_event_kind kind, unsigned status)
+{
+	l->leg.on_event(l->leg.owner, &l->leg,
+			&(struct leg_event){ .kind = kind, .status = status });
+}
+
+void sip_leg_note(struct sip_leg *l, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	l->shared->on_note(l->shared->arg, l->call_id, l->is_caller ? "caller" : "callee", text);
+}
+
+void sip_leg_enter(struct sip_leg *l, enum sip_leg_state next)
+{
+	l->state = next;
+	if (next == TALKING && l->is_web)
+		liveness_start(&l->liveness);
+	else if (next > TALKING)
+		liveness_stop(&l->liveness);
+}
+
+/* The last word; the owner may destroy us in it. */
+void sip_leg_finish(struct sip_leg *l, const struct cause *cause)
+{
+	if (l->state == ENDED)
+		return;
+	timer_stop(&l->later);
+	sip_leg_enter(l, ENDED);
+	l->leg.on_event(l->leg.owner, &l->leg,
+			&(struct leg_event){ .kind = LEG_ENDED, .cause = *cause });
+}
+
+static void finish_later(void *arg)
+{
+	struct sip_leg *l = arg;
+
+	sip_leg_finish(l, &l->cause);
+}
+
+void sip_leg_finish_later(struct sip_leg *l)
+{
+	timer_start(&l->later, timers_of(l), 0, finish_later, l);
+}
+
+static void on_dead(void *arg, const struct cause *cause)
+{
+	struct sip_leg *l = arg;
+
+	sip_leg_note(l, "%s", cause->text);
+	l->leg.ops->hang_up(&l->leg, cause);
+}
+
+int sip_leg_apply(struct sip_leg *l)
+{
+	struct session_remote remote;
+	char text[128];
+
+	l->leg.codec = leg_media_codec(&l->media);
+	leg_media_describe(&l->media, text, sizeof(text));
+	sip_leg_note(l, "agreed %s", text);
+	leg_media_remote(&l->media, &remote);
+	return session_set_remote(l->shared->workers, l->leg.session, &remote);
+}
+
+void sip_leg_print_contact(const struct sip_flow *flow, char *mem, size_t size)
+{
+	snprintf(mem, size, "<sip:hookswitch@%s;transport=%s>", flow->sent_by,
+		 flow->transport->param);
+}
+
+struct str sip_leg_print_headers(const struct sip_leg *l, char *mem, size_t size)
+{
+	snprintf(mem, size,
+		 "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE\r\n"
+		 "Session-ID: %s;remote=00000000000000000000000000000000\r\n",
+		 l->call_id);
+	return str_of(mem);
+}
+
+/* ---- what the media session tells ---- */
+
+static void on_ready(void *arg, const struct session_local *local)
+{
+	struct sip_leg *l = arg;
+
+	leg_media_set_local(&l->media, local);
+	if (l->state == OPENING) {
+		sip_leg_enter(l, READY);
+		if (l->is_caller)
+			sip_leg_tell(l, LEG_READY, 0);
+	} else if (l->state == DIAL_WAITS) {
+		sip_leg_dial_now(l);
+	}
+}
+
+static void on_connected(void *arg, const char *path, const char *srtp)
+{
+	struct sip_leg *l = arg;
+
+	sip_leg_note(l, "media connected %s %s", path, srtp);
+	if (l->is_web)
+		liveness_media(&l->liveness, false, timers_of(l)->now_ms);
+}
+
+static void on_failed(void *arg, const char *why)
+{
+	struct sip_leg *l = arg;
+
+	sip_leg_note(l, "media failed: %s", why);
+	l->leg.ops->hang_up(&l->leg, &cause_media_failed);
+}
+
+static void on_quiet(void *arg, bool quiet)
+{
+	struct sip_leg *l = arg;
+	uint64_t now = timers_of(l)->now_ms;
+
+	sip_leg_note(l, quiet ? "nothing heard of the peer" : "the peer is heard again");
+	if (l->is_web)
+		liveness_media(&l->liveness, quiet,
+			       now > SESSION_QUIET_MS ? now - SESSION_QUIET_MS : 0);
+}
+
+static void on_digit(void *arg, char digit, unsigned duration_ms, bool passed)
+{
+	struct sip_leg *l = arg;
+
+	sip_leg_note(l, "digit %c %u ms%s", digit, duration_ms, passed ? "" : " (not passed on)");
+}
+
+static const struct session_events session_events = {
+	.on_ready = on_ready,
+	.on_connected = on_connected,
+	.on_failed = on_failed,
+	.on_quiet = on_quiet,
+	.on_digit = on_digit,
+};
+
+/* ---- what SIP tells ---- */
+
+/* Answered by the leg that got it; a refresh changes nothing (RFC 3264 §8). */
+void sip_leg_on_reoffer(void *arg, const struct sip_msg *request)
+{
+	struct sip_leg *l = arg;
+	struct cause cause = cause_failed;
+	struct str sdp = { NULL, 0 };
+	char warning[320];
+
+	if (str_empty(request->body)) {
+		if (request->method == SIP_INVITE && leg_media_offer(&l->media, &sdp) != 0)
+			sip_invite_reject(l->invite, 500, (struct str){ NULL, 0 });
+		else
+			sip_invite_accept(l->invite, sdp);
+		return;
+	}
+	if (str_eq(request->body, l->media.agreed_text) && l->media.answering) {
+		sip_invite_accept(l->invite, l->media.text);
+		return;
+	}
+	if (leg_media_take_offer(&l->media, request->body, &cause) != 0 ||
+	    leg_media_answer(&l->media, &sdp) != 0) {
+		snprintf(warning, sizeof(warning), "Warning: %u hookswitch \"%s\"\r\n", cause.warn,
+			 cause.detail);
+		sip_invite_reject(l->invite, cause.status, str_of(warning));
+		return;
+	}
+	if (sip_leg_apply(l) != 0) {
+		sip_invite_reject(l->invite, 500, (struct str){ NULL, 0 });
+		return;
+	}
+	sip_invite_accept(l->invite, sdp);
+}
+
+void sip_leg_on_ended(void *arg, const struct sip_end *end)
+{
+	struct sip_leg *l = arg;
+	struct cause cause = cause_normal;
+
+	switch (end->kind) {
+	case SIP_END_REFUSED:
+		cause = cause_of_response(end->status);
+		break;
+	case SIP_END_CANCELLED:
+		cause = cause_cancelled;
+		break;
+	case SIP_END_BYE:
+	case SIP_END_HUNG_UP:
+		break;
+	case SIP_END_TIMEOUT:
+		cause = cause_no_response;
+		break;
+	case SIP_END_BROKEN:
+		cause = cause_broken;
+		break;
+	}
+	sip_leg_finish(l, l->cause.status ? &l->cause : &cause);
+}
+
+/* ---- making and destroying ---- */
+
+void sip_leg_destroy(struct leg *leg)
+{
+	struct sip_leg *l = sip_leg_of(leg);
+
+	timer_stop(&l->later);
+	liveness_stop(&l->liveness);
+	if (l->prev)
+		l->prev->next = l->next;
+	else if (l->shared->first == l)
+		l->shared->first = l->next;
+	if (l->next)
+		l->next->prev = l->prev;
+	sip_invite_free(l->invite);
+	if (session_is(l->leg.session))
+		session_close(l->shared->workers, l->leg.session, NULL, NULL);
+	leg_media_free(&l->media);
+	free(l->uri);
+	free(l->from);
+	free(l->to);
+	free(l);
+}
+
+static void nobody(void *owner, struct leg *leg, const struct leg_event *event)
+{
+	(void)owner;
+	(void)leg;
+	(void)event;
+}
+
+static struct sdp_ip ip_of(const struct sip_addr *addr)
+{
+	struct sdp_ip ip = { 0 };
+	char mem[SIP_ADDR_TEXT];
+
+	sdp_ip_parse(sip_addr_print_host(addr, mem), &ip);
+	return ip;
+}
+
+struct sip_leg *sip_leg_make(struct sip_leg_shared *shared, const struct sip_flow *flow,
+			     const struct leg_ops *ops, const char *call_id,
+			     unsigned max_playback_rate)
+{
+	struct sip_leg *l = calloc(1, sizeof(*l));
+	struct sdp_ip ip = ip_of(&flow->remote);
+	uint64_t session_id;
+
+	if (!l)
+		return NULL;
+	if (RAND_bytes((unsigned char *)&session_id, sizeof(session_id)) != 1) {
+		free(l);
+		return NULL;
+	}
+	l->shared = shared;
+	l->flow_id = flow->id;
+	l->is_web = flow->transport->web;
+	l->leg.ops = ops;
+	l->leg.on_event = nobody;
+	str_copy(str_of(call_id), l->call_id, sizeof(l->call_id));
+	liveness_init(&l->liveness,
+		      &(struct liveness_config){
+			      .timers = timers_of(l),
+			      .reconnect_timeout_ms = shared->config->calls.reconnect_timeout_ms,
+			      .page_timeout_ms = shared->config->calls.page_timeout_ms,
+			      .on_dead = on_dead,
+			      .arg = l,
+		      });
+	leg_media_init(&l->media, &(struct leg_media_config){
+					  .profile = l->is_web ? SDP_WEB : SDP_PLAIN,
+					  .config = shared->config,
+					  .peer_is_local = sdp_ip_is_local(&ip),
+					  .own = shared->own,
+					  .n_own = shared->n_own,
+					  .session_id = session_id >> 2,
+					  .max_playback_rate = max_playback_rate,
+				  });
+	l->next = shared->first;
+	if (l->next)
+		l->next->prev = l;
+	shared->first = l;
+	return l;
+}
+
+int sip_leg_open_session(struct sip_leg *l, const struct sip_flow *flow, struct session_ref near)
+{
+	return session_open(l->shared->workers,
+			    &(struct session_config){
+				    .kind = l->is_web ? SESSION_WEB : SESSION_PLAIN,
+				    .near = near,
+				    .call_id = l->call_id,
+				    .peer = ip_of(&flow->remote),
+				    .controlling = !l->is_caller,
+				    .events = &session_events,
+				    .arg = l,
+			    },
+			    &l->leg.session);
+}
+
+void sip_legs_flow_closed(struct sip_leg_shared *shared, const struct sip_flow *flow)
+{
+	for (struct sip_leg *l = shared->first, *next; l; l = next) {
+		next = l->next;
+		if (l->flow_id != flow->id || !flow->transport->web)
+			continue;
+		if (l->state == TALKING) {
+			sip_leg_note(l, "WebSocket lost");
+			liveness_flow(&l->liveness, true);
+		} else { /* early dialogs do not move */
+			l->leg.ops->hang_up(&l->leg, &cause_page_gone);
+		}
+	}
+}
+
+void sip_legs_flow_moved(struct sip_leg_shared *shared, uint64_t from, struct sip_flow *to)
+{
+	for (struct sip_leg *l = shared->first; l; l = l->next) {
+		if (l->flow_id != from || l->state != TALKING)
+			continue;
+		sip_leg_note(l, "moved to a new WebSocket");
+		l->flow_id = to->id;
+		sip_invite_move(l->invite, to);
+		liveness_flow(&l->liveness, false);
+	}
+}

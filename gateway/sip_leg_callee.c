@@ -1,0 +1,215 @@
+/* sip_leg_callee.c: the leg of who is called: one attempt to reach a phone or a
+ * page. */
+#include "gateway/sip_leg_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static const struct sip_invite_events invite_events;
+
+static void hang_up(struct leg *leg, const struct cause *cause)
+{
+	struct sip_leg *l = sip_leg_of(leg);
+	char reason[192];
+
+	if (l->state >= ENDING)
+		return;
+	l->cause = *cause;
+	sip_leg_enter(l, ENDING);
+	if (l->invite)
+		sip_invite_hang_up(l->invite, cause_print_reason(cause, reason, sizeof(reason)));
+	else
+		sip_leg_finish_later(l);
+}
+
+static int place(struct sip_leg *l)
+{
+	struct sip_flow *flow = sip_flow_find(l->shared->endpoint, l->flow_id);
+	char contact[SIP_ADDR_TEXT + 96], headers[256];
+	struct str offer;
+	int err;
+
+	if (!flow)
+		return -EPIPE;
+	err = leg_media_offer(&l->media, &offer);
+	if (err)
+		return err;
+	sip_leg_print_contact(flow, contact, sizeof(contact));
+	err = sip_invite_start(
+		l->shared->endpoint,
+		&(struct sip_invite_config){
+			.events = &invite_events,
+			.arg = l,
+			.contact = str_of(contact),
+			.headers = sip_leg_print_headers(l, headers, sizeof(headers)),
+			.flow = flow,
+			.uri = str_of(l->uri),
+			.from = str_of(l->from),
+			.to = str_of(l->to),
+			.offer = offer,
+			.max_forwards = l->max_forwards,
+		},
+		&l->invite);
+	if (err)
+		return err;
+	l->shared->on_dialog(l->shared->arg, l->call_id, sip_invite_call_id(l->invite));
+	sip_leg_enter(l, CALLING);
+	return 0;
+}
+
+static int dial(struct leg *leg, const struct leg *caller)
+{
+	struct sip_leg *l = sip_leg_of(leg);
+
+	if (l->shared->config->media.plan == CONFIG_PLAN_RELAY)
+		leg_media_limit(&l->media, caller->offered, caller->n_offered);
+	if (l->state == READY)
+		return place(l);
+	if (l->state != OPENING)
+		return -EPIPE;
+	sip_leg_enter(l, DIAL_WAITS);
+	return 0;
+}
+
+void sip_leg_dial_now(struct sip_leg *l)
+{
+	if (place(l) != 0)
+		sip_leg_finish(l, &cause_broken);
+}
+
+/* The callee's SDP, in a 18x or the 2xx: agree and tell our session. */
+static int take_answer(struct sip_leg *l, struct str sdp, struct cause *cause)
+{
+	bool known = l->leg.codec && str_eq(sdp, l->media.agreed_text);
+	int err = leg_media_take_answer(&l->media, sdp, cause);
+
+	if (err || known)
+		return err;
+	err = sip_leg_apply(l);
+	if (err)
+		*cause = cause_failed;
+	return err;
+}
+
+static void on_progress(void *arg, const struct sip_msg *response)
+{
+	struct sip_leg *l = arg;
+	struct cause cause;
+
+	if (l->state != CALLING)
+		return;
+	if (str_empty(response->body)) {
+		sip_leg_tell(l, LEG_RINGING, response->status);
+	} else if (take_answer(l, response->body, &cause) == 0) {
+		sip_leg_tell(l, LEG_EARLY, response->status);
+	} else { /* the 200 may still bring one we can use */
+		sip_leg_note(l, "early SDP not used: %s", cause.detail);
+		sip_leg_tell(l, LEG_RINGING, 180);
+	}
+}
+
+static void on_answered(void *arg, const struct sip_msg *response)
+{
+	struct sip_leg *l = arg;
+	struct cause cause = cause_not_acceptable(399, "the answer has no SDP");
+	int err = -EBADMSG;
+
+	if (l->state != CALLING)
+		return;
+	if (!str_empty(response->body))
+		err = take_answer(l, response->body, &cause);
+	else if (l->leg.codec)
+		err = 0; /* the 18x had it */
+	if (err) {
+		sip_leg_note(l, "answer not acceptable: %s", cause.detail);
+		hang_up(&l->leg, &cause);
+		return;
+	}
+	sip_leg_enter(l, TALKING);
+	sip_leg_tell(l, LEG_ANSWERED, 200);
+}
+
+static void ring(struct leg *leg, unsigned status, const struct leg *callee)
+{
+	(void)leg; /* a callee is rung by dial() */
+	(void)status;
+	(void)callee;
+}
+
+static int answer(struct leg *leg, const struct leg *callee)
+{
+	(void)leg;
+	(void)callee;
+	return -EINVAL;
+}
+
+static const struct sip_invite_events invite_events = {
+	.on_progress = on_progress,
+	.on_answered = on_answered,
+	.on_reoffer = sip_leg_on_reoffer,
+	.on_ended = sip_leg_on_ended,
+};
+
+static const struct leg_ops callee_ops = {
+	.name = "callee",
+	.dial = dial,
+	.ring = ring,
+	.answer = answer,
+	.hang_up = hang_up,
+	.destroy = sip_leg_destroy,
+};
+
+/* `"Display" <sip:user@host>`, made with malloc(). */
+static char *print_name_addr(struct str display, struct str user, struct str host)
+{
+	char mem[1024];
+	struct writer w;
+	struct str out;
+
+	writer_init(&w, mem, sizeof(mem));
+	if (!str_empty(display)) {
+		writer_char(&w, '"');
+		for (size_t i = 0; i < display.n; i++) {
+			char c = display.p[i];
+
+			if (c == '"' || c == '\\')
+				writer_char(&w, '\\');
+			if ((unsigned char)c >= ' ' && c != 127)
+				writer_char(&w, c);
+		}
+		writer_put(&w, STR("\" "));
+	}
+	writer_put(&w, STR("<sip:"));
+	sip_user_print(&w, user);
+	writer_char(&w, '@');
+	writer_put(&w, host);
+	writer_char(&w, '>');
+	return writer_end(&w, &out) == 0 ? str_dup(out) : NULL;
+}
+
+int sip_leg_to(struct sip_leg_shared *shared, const struct sip_leg_target *target,
+	       const char *call_id, struct leg **out)
+{
+	struct sip_flow *flow = target->flow;
+	struct sip_leg *l = sip_leg_make(shared, flow, &callee_ops, call_id,
+					 target->max_playback_rate);
+	int err = -ENOMEM;
+
+	if (!l)
+		return -ENOMEM;
+	/* A page knows its own domain; a phone gets an address it can dial back. */
+	struct str host = l->is_web ? str_of(shared->config->registrar.realm)
+				    : str_of(flow->sent_by);
+	l->max_forwards = target->max_forwards;
+	l->uri = str_dup(target->uri);
+	l->from = print_name_addr(target->from_display, target->from_user, host);
+	l->to = print_name_addr(STR(""), target->to_user, host);
+	if (l->uri && l->from && l->to)
+		err = sip_leg_open_session(l, flow, target->near);
+	if (err) {
+		sip_leg_destroy(&l->leg);
+		return err;
+	}
+	*out = &l->leg;
+	return 0;
+}

@@ -1,0 +1,185 @@
+/* sip_leg_caller.c: the leg of who calls: takes an INVITE, rings and answers. */
+#include "gateway/sip_leg_internal.h"
+#include "sip/print.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int refuse_with(struct sip_leg *l, const struct cause *cause)
+{
+	char mem[512], reason[192];
+	struct writer w;
+	struct str headers = { NULL, 0 };
+	unsigned status = cause->status >= 300 ? cause->status : 480;
+
+	writer_init(&w, mem, sizeof(mem));
+	sip_header_print(&w, STR("Reason"), cause_print_reason(cause, reason, sizeof(reason)));
+	if (cause->warn)
+		writer_printf(&w, "Warning: %u hookswitch \"%s\"\r\n", cause->warn, cause->detail);
+	if (status == 503)
+		writer_put(&w, STR("Retry-After: 10\r\n"));
+	writer_end(&w, &headers);
+	return sip_invite_refuse(l->invite, status, headers);
+}
+
+static void hang_up(struct leg *leg, const struct cause *cause)
+{
+	struct sip_leg *l = sip_leg_of(leg);
+	enum sip_leg_state was = l->state;
+	char reason[192];
+
+	if (was >= ENDING)
+		return;
+	l->cause = *cause;
+	sip_leg_enter(l, ENDING);
+	if (was == TALKING)
+		sip_invite_hang_up(l->invite, cause_print_reason(cause, reason, sizeof(reason)));
+	else if (refuse_with(l, cause) != 0)
+		sip_leg_finish_later(l);
+}
+
+/* Tells our session what was agreed; under plan `relay` the caller's codec is the
+ * callee's. */
+static int settle(struct sip_leg *l, const struct leg *callee)
+{
+	if (l->shared->config->media.plan == CONFIG_PLAN_RELAY && callee->codec &&
+	    callee->codec != l->leg.codec) {
+		struct cause cause;
+		char *again = str_dup(l->media.agreed_text);
+
+		if (!again)
+			return -ENOMEM;
+		leg_media_limit(&l->media, &callee->codec, 1);
+		int err = leg_media_take_offer(&l->media, str_of(again), &cause);
+		free(again);
+		if (err)
+			return err;
+	}
+	return sip_leg_apply(l);
+}
+
+/* May the description go out now? A browser gets it in the first 18x, so that ICE
+ * and DTLS finish while the phone rings; a phone when there is something to hear.
+ * Under plan `relay` the codec is known only from the callee's first SDP. */
+static bool describable(const struct sip_leg *l, const struct leg *callee)
+{
+	if (l->shared->config->media.plan == CONFIG_PLAN_RELAY && !callee->codec)
+		return false;
+	return l->is_web || callee->codec;
+}
+
+static void ring(struct leg *leg, unsigned status, const struct leg *callee)
+{
+	struct sip_leg *l = sip_leg_of(leg);
+	struct str sdp = { NULL, 0 };
+
+	if (l->state != READY)
+		return;
+	if (!l->sdp_sent && describable(l, callee)) {
+		if (settle(l, callee) != 0 || leg_media_answer(&l->media, &sdp) != 0)
+			return; /* the answer will try again and fail the call */
+		l->sdp_sent = true;
+	}
+	sip_invite_progress(l->invite, status, sdp, (struct str){ NULL, 0 });
+}
+
+static int answer(struct leg *leg, const struct leg *callee)
+{
+	struct sip_leg *l = sip_leg_of(leg);
+	struct str sdp;
+	int err;
+
+	if (l->state != READY)
+		return -EPIPE;
+	if (!l->sdp_sent) {
+		err = settle(l, callee);
+		if (err)
+			return err;
+	}
+	err = leg_media_answer(&l->media, &sdp); /* the same text again, if it was sent */
+	if (err)
+		return err;
+	err = sip_invite_answer(l->invite, sdp);
+	if (err)
+		return err;
+	sip_leg_enter(l, TALKING);
+	return 0;
+}
+
+static int dial(struct leg *leg, const struct leg *caller)
+{
+	(void)leg; /* a caller is not called */
+	(void)caller;
+	return -EINVAL;
+}
+
+static void on_confirmed(void *arg, const struct sip_msg *ack)
+{
+	struct sip_leg *l = arg;
+
+	(void)ack;
+	sip_leg_tell(l, LEG_CONFIRMED, 0);
+}
+
+static const struct sip_invite_events invite_events = {
+	.on_confirmed = on_confirmed,
+	.on_reoffer = sip_leg_on_reoffer,
+	.on_ended = sip_leg_on_ended,
+};
+
+static const struct leg_ops caller_ops = {
+	.name = "caller",
+	.dial = dial,
+	.ring = ring,
+	.answer = answer,
+	.hang_up = hang_up,
+	.destroy = sip_leg_destroy,
+};
+
+int sip_leg_take(struct sip_leg_shared *shared, struct sip_server_tx *tx, const char *call_id,
+		 unsigned max_playback_rate, struct leg **out, struct cause *cause)
+{
+	struct sip_flow *flow = sip_server_tx_flow(tx);
+	struct sip_msg *request = sip_server_tx_request(tx);
+	struct sip_leg *l = sip_leg_make(shared, flow, &caller_ops, call_id, max_playback_rate);
+	char contact[SIP_ADDR_TEXT + 96], headers[256];
+	int err = -ENOMEM;
+
+	*cause = cause_failed;
+	if (!l)
+		return -ENOMEM;
+	l->is_caller = true;
+	if (str_empty(request->body)) {
+		*cause = cause_not_acceptable(399,
+					      "an INVITE without an SDP offer is not supported");
+		err = -ENOTSUP;
+		goto fail;
+	}
+	err = leg_media_take_offer(&l->media, request->body, cause);
+	if (err)
+		goto fail;
+	l->leg.n_offered = leg_media_common(&l->media, l->leg.offered,
+					    sizeof(l->leg.offered) / sizeof(l->leg.offered[0]));
+	err = sip_leg_open_session(l, flow, (struct session_ref){ 0 });
+	if (err) {
+		*cause = cause_failed;
+		goto fail;
+	}
+	sip_leg_print_contact(flow, contact, sizeof(contact));
+	err = sip_invite_take(shared->endpoint, tx,
+			      &(struct sip_invite_config){
+				      .events = &invite_events,
+				      .arg = l,
+				      .contact = str_of(contact),
+				      .headers = sip_leg_print_headers(l, headers, sizeof(headers)),
+			      },
+			      &l->invite);
+	if (err)
+		goto fail;
+	shared->on_dialog(shared->arg, call_id, request->call_id);
+	*out = &l->leg;
+	return 0;
+fail:
+	sip_leg_destroy(&l->leg);
+	return err;
+}

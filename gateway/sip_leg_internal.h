@@ -1,0 +1,58 @@
+/* sip_leg_internal.h: shared by the files that make up sip_leg.h. */
+#pragma once
+
+#include "gateway/leg_media.h"
+#include "gateway/sip_leg.h"
+
+enum sip_leg_state { OPENING, DIAL_WAITS, READY, CALLING, TALKING, ENDING, ENDED };
+
+struct sip_leg {
+	struct leg leg; /* first, so that a leg can be turned back */
+	struct sip_leg_shared *shared;
+	struct sip_leg *next, *prev; /* in shared */
+	char call_id[64];
+	bool is_caller, is_web;
+	enum sip_leg_state state; /* changed by sip_leg_enter() alone */
+
+	struct leg_media media;
+	struct sip_invite *invite; /* callee: NULL before dial */
+	uint64_t flow_id;
+	struct cause cause;	  /* why we end it; status 0: the peer did */
+	struct timer later;	  /* tells LEG_ENDED when no SIP will */
+	struct liveness liveness; /* web legs, while TALKING */
+
+	bool sdp_sent; /* caller: one 18x carried it */
+
+	char *uri, *from, *to; /* callee: owned */
+	uint32_t max_forwards; /* callee */
+};
+
+static inline struct sip_leg *sip_leg_of(struct leg *leg)
+{
+	return (struct sip_leg *)leg;
+}
+
+/* sip_leg.c: what both roles share. */
+struct sip_leg *sip_leg_make(struct sip_leg_shared *shared, const struct sip_flow *flow,
+			     const struct leg_ops *ops, const char *call_id,
+			     unsigned max_playback_rate);
+int sip_leg_open_session(struct sip_leg *l, const struct sip_flow *flow, struct session_ref near);
+void sip_leg_enter(struct sip_leg *l, enum sip_leg_state next);
+void sip_leg_tell(struct sip_leg *l, enum leg_event_kind kind, unsigned status);
+void sip_leg_finish(struct sip_leg *l, const struct cause *cause);
+void sip_leg_finish_later(struct sip_leg *l);
+void sip_leg_destroy(struct leg *leg);
+__attribute__((format(printf, 2, 3))) void sip_leg_note(struct sip_leg *l, const char *format, ...);
+
+/* Tells the session what leg_media has agreed with the peer. 0 or -ENOMEM. */
+int sip_leg_apply(struct sip_leg *l);
+
+void sip_leg_print_contact(const struct sip_flow *flow, char *mem, size_t size);
+struct str sip_leg_print_headers(const struct sip_leg *l, char *mem, size_t size);
+
+/* sip_leg_callee.c: the session is ready and dial() came before. */
+void sip_leg_dial_now(struct sip_leg *l);
+
+/* Shared rows of both roles' struct sip_invite_events. */
+void sip_leg_on_reoffer(void *arg, const struct sip_msg *request);
+void sip_leg_on_ended(void *arg, const struct sip_end *end);
