@@ -58,10 +58,12 @@ static int sent_by(struct str s, struct sip_via *via)
 int via_read(struct str element, bool strict, struct sip_via *out)
 {
 	struct sip_via via = { .port = 0 };
-	struct str rest = element, ignored;
+	struct str rest = element, version, ignored;
 
-	if (!str_ieq(piece(&rest, '/'), STR("SIP")) || !skip(&rest, '/') ||
-	    !str_eq(piece(&rest, '/'), STR("2.0")) || !skip(&rest, '/'))
+	if (!str_ieq(piece(&rest, '/'), STR("SIP")) || !skip(&rest, '/'))
+		return -EBADMSG;
+	version = piece(&rest, '/');
+	if ((strict && !str_eq(version, STR("2.0"))) || !skip(&rest, '/'))
 		return -EBADMSG;
 	via.transport = piece(&rest, ';');
 	if (!lex_token(via.transport) || via.transport.n > SIP_MAX_TOKEN)

@@ -3,6 +3,6 @@
 
 #include "sip/msg.h"
 
-/* Not `strict`: parameters may be nonsense, as long as transport and sent-by
+/* Not `strict`: version and parameters may be nonsense, as long as transport and sent-by
  * say where an error response has to go. 0 or -EBADMSG. */
 int via_read(struct str element, bool strict, struct sip_via *out);
