@@ -32,10 +32,10 @@ int dtls_srtp_new(const struct dtls_keys *keys, uint32_t local_ssrc, struct dtls
 /* NULL is fine. */
 void dtls_srtp_free(struct dtls_srtp *srtp);
 
-/* Encrypts *n bytes; *n grows by at most DTLS_SRTP_OVERHEAD, `size` is the room there
- * is. -ENOBUFS without that room; -EINVAL for a packet that is not ours: another
- * SSRC, malformed, or a sequence number used before (RFC 3711 §9.1 forbids it).
- * Only then, and when it gives 0, is the packet changed. */
+/* Encrypts *n bytes; *n grows by at most DTLS_SRTP_OVERHEAD, `size` is the room
+ * there is; the packet is aligned to 4 bytes. -ENOBUFS without that room; -EINVAL for a
+ * packet that is not ours: another SSRC, malformed, or a sequence number used
+ * before (RFC 3711 §9.1 forbids it). After an error nothing may be sent. */
 int dtls_srtp_protect_rtp(struct dtls_srtp *srtp, uint8_t *packet, size_t *n, size_t size);
 int dtls_srtp_protect_rtcp(struct dtls_srtp *srtp, uint8_t *packet, size_t *n, size_t size);
 

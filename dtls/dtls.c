@@ -1,0 +1,607 @@
+/* dtls.c: see dtls.h.
+ *
+ * OpenSSL sees one BIO of ours: a read gives the datagram at hand, a write is
+ * one datagram to the peer (a memory BIO would glue them together). Events are
+ * called when OpenSSL is off the stack, all but `send`. */
+#include "dtls/dtls.h"
+
+#include "dtls/openssl.h"
+
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/srtp.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/time.h>
+
+enum {
+	RECORD_HEADER = 13,
+	MOST_RECORD = (1 << 14) + 2048,
+	CONTENT_FIRST = 20,
+	CONTENT_HANDSHAKE = 22,
+	CONTENT_LAST = 23,
+	UDP_OVERHEAD = 28, /* IPv4 and UDP headers, part of the link's MTU */
+	FIRST_TIMER_US = 100 * 1000,
+	LAST_TIMER_US = 3200 * 1000,
+	KEY_BYTES = 16,
+};
+
+struct dtls_context {
+	SSL_CTX *ssl;
+};
+
+struct dtls {
+	const struct dtls_context *context;
+	enum dtls_role role;
+	const struct dtls_events *events;
+	void *arg;
+	struct dtls_fingerprint remote; /* n is 0 until told */
+
+	enum dtls_state state;
+	SSL *ssl;		/* kept when connected: a repeated last flight is answered */
+	const uint8_t *at_hand; /* the datagram being received; NULL once OpenSSL took it */
+	size_t at_hand_n;
+	bool answered;	 /* as a server: we sent a handshake message */
+	const char *why; /* of the last failure */
+
+	uint64_t span_ms; /* from dtls_start() to the deadline */
+	uint64_t deadline_ms, due_ms;
+	size_t datagrams, bytes; /* received in the handshake */
+	uint64_t dropped;
+
+	int depth; /* functions of ours on the stack */
+	bool freed;
+};
+
+/* ---- the BIO ---- */
+
+static int bio_write(BIO *bio, const char *bytes, int n)
+{
+	struct dtls *d = BIO_get_data(bio);
+
+	BIO_clear_retry_flags(bio);
+	if (n <= 0)
+		return 0;
+	if ((uint8_t)bytes[0] == CONTENT_HANDSHAKE)
+		d->answered = true;
+	/* A server that has not answered does not say why: the bad ClientHello need not
+	 * be the peer's, but the alert would go to the peer. */
+	if (d->role == DTLS_SERVER && !d->answered)
+		return n;
+	if (!d->freed)
+		d->events->send(d->arg, (const uint8_t *)bytes, (size_t)n);
+	return n;
+}
+
+static int bio_read(BIO *bio, char *bytes, int size)
+{
+	struct dtls *d = BIO_get_data(bio);
+
+	BIO_clear_retry_flags(bio);
+	if (!d->at_hand || size <= 0) {
+		BIO_set_retry_read(bio);
+		return -1;
+	}
+	size_t n = d->at_hand_n < (size_t)size ? d->at_hand_n : (size_t)size;
+	memcpy(bytes, d->at_hand, n);
+	d->at_hand = NULL;
+	return (int)n;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+	(void)bio, (void)number, (void)pointer;
+	switch (command) {
+	case BIO_CTRL_FLUSH:
+	case BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT:
+		return 1;
+	case BIO_CTRL_DGRAM_GET_MTU_OVERHEAD:
+		return UDP_OVERHEAD;
+	case BIO_CTRL_DGRAM_QUERY_MTU:
+	case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
+		return DTLS_MTU - UDP_OVERHEAD;
+	default:
+		return 0;
+	}
+}
+
+static int bio_create(BIO *bio)
+{
+	BIO_set_init(bio, 1);
+	return 1;
+}
+
+static BIO_METHOD *bio_method;
+
+static void make_bio_method(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "dtls");
+
+	if (m && BIO_meth_set_write(m, bio_write) && BIO_meth_set_read(m, bio_read) &&
+	    BIO_meth_set_ctrl(m, bio_ctrl) && BIO_meth_set_create(m, bio_create))
+		bio_method = m;
+	else
+		BIO_meth_free(m);
+}
+
+/* ---- the context ---- */
+
+/* In place of a chain's verification: the fingerprint is what counts. Without one
+ * yet, the comparison comes later; it always comes before keys are exported. */
+static int verify(X509_STORE_CTX *store, void *unused)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct dtls *d = SSL_get_app_data(ssl);
+	const X509 *x509 = X509_STORE_CTX_get0_cert(store);
+
+	(void)unused;
+	if (d->remote.n == 0 || (x509 && dtls_fingerprint_matches(&d->remote, x509)))
+		return 1;
+	d->why = "the certificate does not match the fingerprint";
+	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+	return 0;
+}
+
+static const char *profile_list(unsigned profiles)
+{
+	switch (profiles) {
+	case DTLS_OFFER_GCM:
+		return "SRTP_AEAD_AES_128_GCM";
+	case DTLS_OFFER_CM:
+		return "SRTP_AES128_CM_SHA1_80";
+	case DTLS_OFFER_ALL:
+		return "SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80";
+	default:
+		return NULL;
+	}
+}
+
+static bool set_up(SSL_CTX *ctx, const struct dtls_certificate *certificate, const char *profiles)
+{
+	SSL_CTX_set_options(ctx, SSL_OP_NO_QUERY_MTU | SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
+					 SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_read_ahead(ctx, 1);
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_cert_verify_callback(ctx, verify, NULL);
+	return SSL_CTX_set_min_proto_version(ctx, DTLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
+	       SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") == 1 &&
+	       SSL_CTX_use_certificate(ctx, certificate->x509) == 1 &&
+	       SSL_CTX_use_PrivateKey(ctx, certificate->key) == 1 &&
+	       SSL_CTX_set_tlsext_use_srtp(ctx, profiles) == 0;
+}
+
+int dtls_context_new(const struct dtls_certificate *certificate, unsigned profiles,
+		     struct dtls_context **out)
+{
+	static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+	const char *list = profile_list(profiles);
+	struct dtls_context *c;
+
+	if (!certificate || !list)
+		return -EINVAL;
+	if (!CRYPTO_THREAD_run_once(&once, make_bio_method) || !bio_method)
+		return -ENOMEM;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	c->ssl = SSL_CTX_new(DTLS_method());
+	if (!c->ssl || !set_up(c->ssl, certificate, list)) {
+		ERR_clear_error();
+		dtls_context_free(c);
+		return -ENOMEM;
+	}
+	*out = c;
+	return 0;
+}
+
+void dtls_context_free(struct dtls_context *context)
+{
+	if (!context)
+		return;
+	SSL_CTX_free(context->ssl);
+	free(context);
+}
+
+/* ---- life ---- */
+
+static unsigned next_timer(SSL *ssl, unsigned timer_us)
+{
+	(void)ssl;
+	if (timer_us == 0)
+		return FIRST_TIMER_US;
+	return timer_us < LAST_TIMER_US / 2 ? 2 * timer_us : LAST_TIMER_US;
+}
+
+static int make_ssl(struct dtls *d)
+{
+	SSL *ssl = SSL_new(d->context->ssl);
+	BIO *bio = ssl ? BIO_new(bio_method) : NULL;
+
+	if (!bio) {
+		SSL_free(ssl);
+		return -ENOMEM;
+	}
+	BIO_set_data(bio, d);
+	SSL_set_bio(ssl, bio, bio);
+	SSL_set_app_data(ssl, d);
+	DTLS_set_link_mtu(ssl, DTLS_MTU);
+	DTLS_set_timer_cb(ssl, next_timer);
+	if (d->role == DTLS_SERVER)
+		SSL_set_accept_state(ssl);
+	else
+		SSL_set_connect_state(ssl);
+	SSL_free(d->ssl);
+	d->ssl = ssl;
+	d->answered = false;
+	return 0;
+}
+
+int dtls_new(const struct dtls_config *config, struct dtls **out)
+{
+	struct dtls *d;
+	int err;
+
+	if (!config->context || !config->events)
+		return -EINVAL;
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	d->context = config->context;
+	d->role = config->role;
+	d->events = config->events;
+	d->arg = config->arg;
+	d->span_ms = config->deadline_ms ? config->deadline_ms : DTLS_DEADLINE_MS;
+	d->deadline_ms = d->due_ms = DTLS_NEVER;
+	if (config->remote)
+		d->remote = *config->remote;
+	err = make_ssl(d);
+	if (err) {
+		ERR_clear_error();
+		free(d);
+		return err;
+	}
+	*out = d;
+	return 0;
+}
+
+static void enter(struct dtls *d)
+{
+	d->depth++;
+}
+
+static void leave(struct dtls *d)
+{
+	if (--d->depth > 0 || !d->freed)
+		return;
+	/* OpenSSL would say goodbye to a BIO that has nobody behind it any more. */
+	SSL_free(d->ssl);
+	ERR_clear_error();
+	free(d);
+}
+
+void dtls_free(struct dtls *dtls)
+{
+	if (!dtls || dtls->freed)
+		return;
+	enter(dtls);
+	dtls->freed = true;
+	leave(dtls);
+}
+
+/* ---- the handshake ---- */
+
+static void fail(struct dtls *d, const char *why)
+{
+	if (d->state >= DTLS_CONNECTED)
+		return;
+	d->state = DTLS_FAILED;
+	d->why = why;
+	if (!d->freed && d->events->on_failed)
+		d->events->on_failed(d->arg, why);
+}
+
+/* RFC 5764 §4.2: the client's key, the server's, the client's salt, the server's. */
+static int export_keys(struct dtls *d, struct dtls_keys *keys)
+{
+	static const char label[] = "EXTRACTOR-dtls_srtp";
+	const SRTP_PROTECTION_PROFILE *profile = SSL_get_selected_srtp_profile(d->ssl);
+	uint8_t material[2 * DTLS_MOST_KEY];
+	size_t salt;
+
+	if (!profile)
+		return -ENOTSUP;
+	if (profile->id == SRTP_AEAD_AES_128_GCM) {
+		keys->profile = DTLS_AEAD_AES_128_GCM;
+		salt = 12;
+	} else if (profile->id == SRTP_AES128_CM_SHA1_80) {
+		keys->profile = DTLS_AES128_CM_SHA1_80;
+		salt = 14;
+	} else {
+		return -ENOTSUP;
+	}
+	keys->n = KEY_BYTES + salt;
+	if (SSL_export_keying_material(d->ssl, material, 2 * keys->n, label, sizeof(label) - 1,
+				       NULL, 0, 0) != 1)
+		return -ENOTSUP;
+
+	uint8_t *client = d->role == DTLS_CLIENT ? keys->local : keys->remote;
+	uint8_t *server = d->role == DTLS_CLIENT ? keys->remote : keys->local;
+	memcpy(client, material, KEY_BYTES);
+	memcpy(server, material + KEY_BYTES, KEY_BYTES);
+	memcpy(client + KEY_BYTES, material + (size_t)2 * KEY_BYTES, salt);
+	memcpy(server + KEY_BYTES, material + (size_t)2 * KEY_BYTES + salt, salt);
+	OPENSSL_cleanse(material, sizeof(material));
+	return 0;
+}
+
+/* OpenSSL is done: waits for the fingerprint, or compares it and gives the keys. */
+static void complete(struct dtls *d)
+{
+	struct dtls_keys keys;
+
+	if (d->remote.n == 0) {
+		d->state = DTLS_WAITING;
+		return;
+	}
+	X509 *x509 = SSL_get1_peer_certificate(d->ssl);
+	bool matches = x509 && dtls_fingerprint_matches(&d->remote, x509);
+	X509_free(x509);
+	if (!matches) {
+		SSL_shutdown(d->ssl);
+		fail(d, "the certificate does not match the fingerprint");
+		return;
+	}
+	memset(&keys, 0, sizeof(keys));
+	if (export_keys(d, &keys) != 0) {
+		SSL_shutdown(d->ssl);
+		fail(d, "no SRTP profile in common");
+		return;
+	}
+	d->state = DTLS_CONNECTED;
+	if (!d->freed)
+		d->events->on_connected(d->arg, &keys);
+	OPENSSL_cleanse(&keys, sizeof(keys));
+}
+
+static const char *reason(const struct dtls *d)
+{
+	unsigned long error = ERR_peek_error();
+
+	if (d->why)
+		return d->why;
+	switch (ERR_GET_REASON(error)) {
+	case SSL_R_NO_SHARED_CIPHER:
+		return "no cipher in common";
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_R_VERSION_TOO_LOW:
+	case SSL_R_WRONG_SSL_VERSION:
+		return "no DTLS version in common";
+	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+		return "the peer sent no certificate";
+	default:
+		break;
+	}
+	if (ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET)
+		return "the peer ended the handshake by an alert";
+	return "the handshake failed";
+}
+
+/* A server that has not answered yet loses nothing by beginning anew, so that one
+ * bad ClientHello does not keep the good one out. */
+static void handshake_broke(struct dtls *d)
+{
+	const char *why = reason(d);
+
+	if (d->role == DTLS_SERVER && !d->answered && make_ssl(d) == 0)
+		d->why = why;
+	else
+		fail(d, why);
+}
+
+static void shake_hands(struct dtls *d)
+{
+	int rc = SSL_do_handshake(d->ssl);
+
+	if (d->freed)
+		return;
+	if (rc == 1) {
+		complete(d);
+		return;
+	}
+	switch (SSL_get_error(d->ssl, rc)) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		break;
+	default:
+		handshake_broke(d);
+		break;
+	}
+}
+
+/* After the handshake: repeated flights, alerts. Data there is none in DTLS-SRTP. */
+static void listen_on(struct dtls *d)
+{
+	uint8_t data[256];
+
+	for (int i = 0; i < 64 && !d->freed; i++) {
+		int rc = SSL_read(d->ssl, data, sizeof(data));
+
+		if (rc > 0)
+			continue;
+		int error = SSL_get_error(d->ssl, rc);
+		if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+			return;
+		if (d->state == DTLS_WAITING) {
+			fail(d, "the peer closed before its fingerprint was known");
+		} else if (d->state == DTLS_CONNECTED) {
+			d->state = DTLS_CLOSED;
+			if (!d->freed && d->events->on_closed)
+				d->events->on_closed(d->arg);
+		}
+		return;
+	}
+}
+
+static void drive(struct dtls *d)
+{
+	ERR_clear_error();
+	if (d->state == DTLS_HANDSHAKE)
+		shake_hands(d);
+	/* also what came in the same datagram as the last flight */
+	if (!d->freed && (d->state == DTLS_WAITING || d->state == DTLS_CONNECTED))
+		listen_on(d);
+	ERR_clear_error();
+}
+
+static void reckon_due(struct dtls *d, uint64_t now_ms)
+{
+	struct timeval left;
+
+	d->due_ms = DTLS_NEVER;
+	if (d->state == DTLS_NEW || d->state >= DTLS_CLOSED)
+		return;
+	if (d->state != DTLS_CONNECTED)
+		d->due_ms = d->deadline_ms;
+	if (DTLSv1_get_timeout(d->ssl, &left) == 1) {
+		uint64_t ms = (uint64_t)left.tv_sec * 1000 + (uint64_t)(left.tv_usec + 999) / 1000;
+
+		if (now_ms + ms < d->due_ms)
+			d->due_ms = now_ms + ms;
+	}
+}
+
+int dtls_start(struct dtls *dtls, uint64_t now_ms)
+{
+	if (dtls->state != DTLS_NEW)
+		return -EINVAL;
+	enter(dtls);
+	dtls->state = DTLS_HANDSHAKE;
+	dtls->deadline_ms = now_ms + dtls->span_ms;
+	drive(dtls);
+	reckon_due(dtls, now_ms);
+	leave(dtls);
+	return 0;
+}
+
+int dtls_set_remote(struct dtls *dtls, const struct dtls_fingerprint *remote, uint64_t now_ms)
+{
+	bool same = dtls->remote.n == remote->n &&
+		    CRYPTO_memcmp(dtls->remote.bytes, remote->bytes, remote->n) == 0;
+
+	if (remote->n == 0)
+		return -EINVAL;
+	if (same)
+		return 0;
+	if (dtls->state >= DTLS_CONNECTED)
+		return -EINVAL;
+	enter(dtls);
+	dtls->remote = *remote;
+	if (dtls->state == DTLS_WAITING) {
+		ERR_clear_error();
+		complete(dtls);
+		ERR_clear_error();
+	}
+	reckon_due(dtls, now_ms);
+	leave(dtls);
+	return 0;
+}
+
+/* Whole records only, of the kinds and versions there are (RFC 6347 §4.1). */
+static bool is_dtls(const uint8_t *bytes, size_t n)
+{
+	if (n == 0)
+		return false;
+	for (size_t at = 0; at < n;) {
+		if (n - at < RECORD_HEADER)
+			return false;
+		const uint8_t *record = bytes + at;
+		size_t length = (size_t)record[11] << 8 | record[12];
+
+		if (record[0] < CONTENT_FIRST || record[0] > CONTENT_LAST || record[1] != 0xFE ||
+		    (record[2] != 0xFF && record[2] != 0xFD) || length > MOST_RECORD ||
+		    length > n - at - RECORD_HEADER)
+			return false;
+		at += RECORD_HEADER + length;
+	}
+	return true;
+}
+
+int dtls_receive(struct dtls *dtls, const uint8_t *bytes, size_t n, uint64_t now_ms)
+{
+	if (dtls->state == DTLS_NEW)
+		return -EINVAL;
+	if (dtls->state == DTLS_FAILED)
+		return 0;
+	if (!is_dtls(bytes, n)) {
+		dtls->dropped++;
+		return 0;
+	}
+	enter(dtls);
+	if (dtls->state < DTLS_CONNECTED) {
+		dtls->datagrams++;
+		dtls->bytes += n;
+	}
+	if (dtls->datagrams > DTLS_MOST_HANDSHAKE_DATAGRAMS ||
+	    dtls->bytes > DTLS_MOST_HANDSHAKE_BYTES) {
+		fail(dtls, "the handshake is too long");
+	} else {
+		dtls->at_hand = bytes;
+		dtls->at_hand_n = n;
+		drive(dtls);
+		dtls->at_hand = NULL;
+	}
+	reckon_due(dtls, now_ms);
+	leave(dtls);
+	return 0;
+}
+
+uint64_t dtls_due(const struct dtls *dtls)
+{
+	return dtls->due_ms;
+}
+
+void dtls_run(struct dtls *dtls, uint64_t now_ms)
+{
+	if (dtls->state == DTLS_NEW || dtls->state >= DTLS_CLOSED)
+		return;
+	enter(dtls);
+	if (dtls->state < DTLS_CONNECTED && now_ms >= dtls->deadline_ms) {
+		fail(dtls, dtls->state == DTLS_WAITING ? "the fingerprint was never told"
+			   : dtls->why		       ? dtls->why
+						       : "the handshake timed out");
+	} else {
+		ERR_clear_error();
+		if (DTLSv1_handle_timeout(dtls->ssl) < 0)
+			fail(dtls, "the peer does not answer");
+		ERR_clear_error();
+	}
+	reckon_due(dtls, now_ms);
+	leave(dtls);
+}
+
+void dtls_close(struct dtls *dtls)
+{
+	if (dtls->state != DTLS_CONNECTED)
+		return;
+	enter(dtls);
+	dtls->state = DTLS_CLOSED;
+	dtls->due_ms = DTLS_NEVER;
+	SSL_shutdown(dtls->ssl);
+	ERR_clear_error();
+	leave(dtls);
+}
+
+enum dtls_state dtls_state(const struct dtls *dtls)
+{
+	return dtls->state;
+}
+
+uint64_t dtls_dropped(const struct dtls *dtls)
+{
+	return dtls->dropped;
+}
