@@ -1,0 +1,93 @@
+/* main.c: arguments in, exit code out. The gateway itself begins in gateway.c. */
+#include "gateway/command.h"
+#include "gateway/dev.h"
+#include "gateway/log.h"
+#include "gateway/options.h"
+#include "gateway/own_certificate.h"
+#include "gateway/version.h"
+#include "gateway/web_certificate.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An empty configuration: all defaults, for --dev without a file. */
+static int load_nothing(struct config **out, struct config_error *error)
+{
+	return config_parse("defaults", "/", "", 0, out, error);
+}
+
+/* What --check looks at besides the file itself. */
+static int check(const struct config *config)
+{
+	char why[256];
+
+	if (config->web.certificate &&
+	    web_certificate_check(config->web.certificate, config->web.key, why, sizeof(why)))
+		return command_fail(EXIT_USAGE, "%s: [web] certificate, key: %s", config->file,
+				    why);
+	printf("%s: good\n", config->file);
+	return EXIT_OK;
+}
+
+static int be_the_gateway(struct config *config, const struct options *options)
+{
+	char why[256];
+	struct dev *dev = NULL;
+	int code = EXIT_OK;
+
+	if (options->dev && dev_new(config, options->address, &dev, why, sizeof(why)))
+		return command_fail(EXIT_TROUBLE, "%s", why);
+	if (own_certificate(config, why, sizeof(why))) {
+		code = command_fail(EXIT_TROUBLE, "%s", why);
+		goto out;
+	}
+	if (log_start(&(struct log_config){ .level = (enum log_level)config->log.level,
+					    .json = config->log.json })) {
+		code = command_fail(EXIT_TROUBLE, "no thread for the log");
+		goto out;
+	}
+	if (dev)
+		dev_print(dev, config, stdout);
+	log_stop();
+out:
+	dev_free(dev);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct config_error error;
+	struct options options;
+	struct config *config = NULL;
+	int code = options_parse(argc, argv, &options);
+
+	if (code)
+		return code;
+	if (options.help) {
+		options_print_help(stdout);
+		return EXIT_OK;
+	}
+	if (options.version) {
+		version_print(stdout);
+		return EXIT_OK;
+	}
+	/* A peer that is gone is an error of write(), not the end of us. */
+	signal(SIGPIPE, SIG_IGN);
+	int err = options.dev && !options.config
+			  ? load_nothing(&config, &error)
+			  : config_load(options.config ? options.config : CONFIG_DEFAULT_FILE,
+					&config, &error);
+	if (err)
+		return command_fail(EXIT_USAGE, "%s", error.text);
+	if (options.check)
+		code = check(config);
+	else if (options.command)
+		code = options.command->run(config, options.argc, options.argv);
+	else
+		code = be_the_gateway(config, &options);
+	config_free(config);
+	return code;
+}
