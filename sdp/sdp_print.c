@@ -78,12 +78,13 @@ static bool can_print(const struct sdp_local *local)
 	return local->profile == SDP_PLAIN || web_is_printable(local);
 }
 
-/* The mid of our section. A peer that uses none gets none in an answer. */
+/* The mid of our section. A peer that uses none gets none in an answer, and a
+ * phone only its own (RFC 5888 §9.1). */
 static struct str mid_of(const struct sdp_local *local)
 {
 	if (local->remote && !str_empty(local->remote->lines[local->line].mid))
 		return local->remote->lines[local->line].mid;
-	if (local->is_answer)
+	if (local->is_answer || local->profile == SDP_PLAIN)
 		return (struct str){ 0 };
 	return str_empty(local->mid) ? STR("0") : local->mid;
 }
@@ -149,10 +150,8 @@ static void print_fingerprint(struct writer *w, const struct sdp_fingerprint *f)
 }
 
 /* What RFC 8829 §5.2.1 wants of a section beyond plain RTP. */
-static void print_web(struct writer *w, const struct sdp_local *local, struct str mid)
+static void print_web(struct writer *w, const struct sdp_local *local)
 {
-	if (!str_empty(mid))
-		put_line(w, "a=mid:", mid);
 	put_line(w, "a=ice-ufrag:", local->ufrag);
 	put_line(w, "a=ice-pwd:", local->pwd);
 	for (size_t i = 0; i < local->n_candidates; i++)
@@ -171,6 +170,7 @@ static void print_audio(struct writer *w, const struct sdp_local *local)
 {
 	bool web = local->profile == SDP_WEB;
 	struct str proto = web ? STR("UDP/TLS/RTP/SAVPF") : STR("RTP/AVP");
+	struct str mid = mid_of(local);
 
 	if (local->remote)
 		proto = local->remote->lines[local->line].proto;
@@ -187,8 +187,10 @@ static void print_audio(struct writer *w, const struct sdp_local *local)
 	writer_printf(w, "a=%s\r\n", direction_names[local->direction]);
 	if (!web && local->rtcp_port && local->rtcp_port != local->port + 1)
 		writer_printf(w, "a=rtcp:%u\r\n", local->rtcp_port);
+	if (!str_empty(mid))
+		put_line(w, "a=mid:", mid);
 	if (web)
-		print_web(w, local, mid_of(local));
+		print_web(w, local);
 }
 
 /* RFC 3264 §6: a refused m-line stays in its place, with port 0 and a format. */
@@ -201,9 +203,8 @@ static void print_refused(struct writer *w, const struct sdp_local *local,
 	writer_put(w, line->proto);
 	writer_char(w, ' ');
 	put_line(w, "", str_empty(line->format) ? STR("0") : line->format);
-	if (local->profile == SDP_PLAIN)
-		return;
-	writer_put(w, STR("c=IN IP4 0.0.0.0\r\na=inactive\r\n"));
+	if (local->profile == SDP_WEB)
+		writer_put(w, STR("c=IN IP4 0.0.0.0\r\na=inactive\r\n"));
 	if (!str_empty(line->mid))
 		put_line(w, "a=mid:", line->mid);
 }

@@ -1,0 +1,520 @@
+/* Negotiation: what an offer or answer and our terms make of each other. */
+#include "sdp/offer_answer.h"
+#include "tests/check.h"
+#include "tests/sdp/texts.h"
+
+#include <errno.h>
+
+#define EVENT(clock_, pt_)                                                                         \
+	{                                                                                          \
+		.name = STR("telephone-event"), .clock = clock_, .channels = 1, .pt = pt_          \
+	}
+#define OPUS_111                                                                                   \
+	{                                                                                          \
+		.name = STR("opus"), .clock = 48000, .channels = 2, .pt = 111,                     \
+		.fmtp = STR("useinbandfec=1;maxplaybackrate=8000")                                 \
+	}
+#define PCMU_0                                                                                     \
+	{                                                                                          \
+		.name = STR("PCMU"), .clock = 8000, .channels = 1, .pt = 0                         \
+	}
+#define PCMA_8                                                                                     \
+	{                                                                                          \
+		.name = STR("PCMA"), .clock = 8000, .channels = 1, .pt = 8                         \
+	}
+
+static const struct sdp_format ours[] = { OPUS_111, PCMU_0, PCMA_8, EVENT(48000, 110),
+					  EVENT(8000, 101) };
+static const struct sdp_format g711[] = { PCMU_0, PCMA_8, EVENT(8000, 101) };
+
+static struct sdp_terms web_terms(void)
+{
+	return (struct sdp_terms){
+		.profile = SDP_WEB, .preference = SDP_OURS_FIRST, .formats = ours, .n_formats = 5
+	};
+}
+
+static struct sdp_terms phone_terms(void)
+{
+	return (struct sdp_terms){
+		.profile = SDP_PLAIN, .formats = g711, .n_formats = 3, .family = 4
+	};
+}
+
+/* RFC 3264 §6.1 */
+static void directions_meet_as_the_rfc_says(void)
+{
+	for (int theirs = SDP_SENDRECV; theirs <= SDP_INACTIVE; theirs++) {
+		for (int mine = SDP_SENDRECV; mine <= SDP_INACTIVE; mine++) {
+			enum sdp_direction d = sdp_direction_answer(theirs, mine);
+
+			/* we send what we want to and they receive, and the reverse */
+			CHECK_EQ(sdp_sends(d), sdp_sends(mine) && sdp_receives(theirs));
+			CHECK_EQ(sdp_receives(d), sdp_receives(mine) && sdp_sends(theirs));
+		}
+	}
+	CHECK_EQ(sdp_direction_answer(SDP_SENDONLY, SDP_SENDRECV), SDP_RECVONLY);
+	CHECK_EQ(sdp_direction_answer(SDP_RECVONLY, SDP_SENDRECV), SDP_SENDONLY);
+}
+
+static void browsers_get_opus_and_their_own_numbers(void)
+{
+	static const struct {
+		const char *file;
+		unsigned codec_pt, event_pt, event_clock;
+	} rows[] = {
+		/* the codec's clock where it is offered, else what is */
+		{ "chromium-jssip-offer", 111, 110, 48000 },
+		{ "chromium-sipjs-offer", 111, 110, 48000 },
+		{ "chromium-mdns-offer", 111, 110, 48000 },
+		{ "firefox-jssip-offer", 109, 101, 8000 },
+		{ "firefox-sipjs-offer", 109, 101, 8000 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sdp *offer = parsed(sample(rows[i].file));
+		struct sdp_terms terms = web_terms();
+		struct sdp_refusal refusal = { 0 };
+		struct sdp_stream stream;
+		struct sdp_format formats[2];
+
+		REQUIRE(offer);
+		int err = sdp_negotiate(&terms, offer, &stream, &refusal);
+		if (err)
+			printf("  %s: %s\n", rows[i].file, refusal.why);
+		REQUIRE(err == 0);
+		CHECK_EQ(stream.line, 0);
+		CHECK(stream.media == &offer->media[0]);
+		CHECK_EQ(stream.codec.ours, 0);
+		CHECK_EQ(stream.codec.send_pt, rows[i].codec_pt);
+		CHECK_EQ(stream.codec.receive_pt, rows[i].codec_pt);
+		CHECK(str_eq(stream.codec.peer_fmtp, offer->media[0].codecs[0].fmtp));
+		CHECK_EQ(stream.event.send_pt, rows[i].event_pt);
+		CHECK_EQ(stream.event.clock, rows[i].event_clock);
+		CHECK_EQ(stream.n_more, rows[i].event_clock == 48000 ? 3 : 2);
+		CHECK_EQ(stream.more[0].ours, 1);
+		CHECK_EQ(stream.direction, SDP_SENDRECV);
+		CHECK(!stream.held);
+		CHECK_EQ(stream.setup, SDP_PASSIVE);
+		CHECK_EQ(stream.ptime_ms, 20);
+		CHECK_EQ(stream.fingerprint.n, 32);
+		CHECK(str_eq(stream.ufrag, offer->media[0].ufrag));
+		CHECK(str_eq(stream.pwd, offer->media[0].pwd));
+
+		CHECK_EQ(sdp_answer_formats(&terms, &stream, formats), 2);
+		CHECK_EQ(formats[0].pt, rows[i].codec_pt);
+		CHECK_STR(formats[0].fmtp, "useinbandfec=1;maxplaybackrate=8000");
+		CHECK_EQ(formats[1].pt, rows[i].event_pt);
+		CHECK_EQ(formats[1].clock, rows[i].event_clock);
+		sdp_free(offer);
+	}
+}
+
+static void phones_get_what_they_like_best(void)
+{
+	struct sdp *offer = parsed(sample("baresip-like-offer"));
+	static const struct sdp_format a_law_first[] = { PCMA_8, PCMU_0, EVENT(8000, 97) };
+	struct sdp_terms terms = phone_terms();
+	struct sdp_stream stream;
+	struct sdp_ip ip = ip_of("192.0.2.20");
+
+	REQUIRE(offer);
+	terms.formats = a_law_first;
+	REQUIRE(sdp_negotiate(&terms, offer, &stream, NULL) == 0);
+	CHECK_EQ(stream.codec.send_pt, 0);
+	CHECK_EQ(stream.codec.ours, 1);
+	CHECK_EQ(stream.event.receive_pt, 101);
+	CHECK(sdp_ip_equal(&stream.ip, &ip));
+	CHECK_EQ(stream.port, 18642);
+	CHECK_EQ(stream.rtcp_port, 18643);
+	terms.preference = SDP_OURS_FIRST;
+	REQUIRE(sdp_negotiate(&terms, offer, &stream, NULL) == 0);
+	CHECK_EQ(stream.codec.send_pt, 8);
+	sdp_free(offer);
+
+	offer = parsed(sample("sipp-like-offer"));
+	REQUIRE(offer && sdp_negotiate(&terms, offer, &stream, NULL) == 0);
+	CHECK_EQ(stream.codec.send_pt, 8);
+	CHECK_EQ(stream.event.clock, 0);
+	CHECK_EQ(stream.rtcp_port, 6001);
+	struct sdp_format formats[2];
+	CHECK_EQ(sdp_answer_formats(&terms, &stream, formats), 1);
+	sdp_free(offer);
+}
+
+/* RFC 3264 §5.1: each side sends with the numbers of the other. */
+static void an_answer_may_use_other_numbers_than_our_offer(void)
+{
+	struct sdp *answer = parsed(STR(HEAD "m=audio 4000 RTP/AVP 100 0 96 97\r\n"
+					     "a=rtpmap:100 OPUS/48000/2\r\n"
+					     "a=rtpmap:96 telephone-event/8000\r\n"
+					     "a=rtpmap:97 telephone-event/48000\r\n"));
+	struct sdp_terms terms = { .is_answer = true, .formats = ours, .n_formats = 5 };
+	struct sdp_stream stream;
+
+	REQUIRE(answer && sdp_negotiate(&terms, answer, &stream, NULL) == 0);
+	CHECK_EQ(stream.codec.send_pt, 100);
+	CHECK_EQ(stream.codec.receive_pt, 111);
+	CHECK_EQ(stream.event.send_pt, 97);
+	CHECK_EQ(stream.event.receive_pt, 110);
+	CHECK_EQ(stream.event.clock, 48000);
+	/* it may send these as well */
+	CHECK_EQ(stream.n_more, 2);
+	CHECK_EQ(stream.more[0].receive_pt, 0);
+	CHECK_EQ(stream.more[1].send_pt, 96);
+	CHECK_EQ(stream.more[1].receive_pt, 101);
+	sdp_free(answer);
+}
+
+/* RFC 4145 §4.1, RFC 8842 §5 */
+static void dtls_roles_fit_together_and_stay(void)
+{
+	static const struct {
+		const char *line;
+		bool is_answer;
+		enum sdp_setup role;
+		enum sdp_setup ours; /* NONE: refused */
+	} rows[] = {
+		{ "a=setup:actpass\r\n", false, SDP_SETUP_NONE, SDP_PASSIVE },
+		{ "a=setup:active\r\n", false, SDP_SETUP_NONE, SDP_PASSIVE },
+		{ "a=setup:passive\r\n", false, SDP_SETUP_NONE, SDP_ACTIVE },
+		{ "", false, SDP_SETUP_NONE, SDP_PASSIVE },
+		{ "a=setup:holdconn\r\n", false, SDP_SETUP_NONE, SDP_SETUP_NONE },
+		{ "a=setup:active\r\n", true, SDP_SETUP_NONE, SDP_PASSIVE },
+		{ "a=setup:passive\r\n", true, SDP_SETUP_NONE, SDP_ACTIVE },
+		{ "", true, SDP_SETUP_NONE, SDP_ACTIVE },
+		{ "a=setup:actpass\r\n", true, SDP_SETUP_NONE, SDP_SETUP_NONE },
+		{ "a=setup:actpass\r\n", false, SDP_ACTIVE, SDP_ACTIVE },
+		{ "a=setup:actpass\r\n", false, SDP_PASSIVE, SDP_PASSIVE },
+		{ "a=setup:passive\r\n", false, SDP_ACTIVE, SDP_ACTIVE },
+		{ "a=setup:active\r\n", false, SDP_ACTIVE, SDP_SETUP_NONE },
+		{ "a=setup:passive\r\n", true, SDP_PASSIVE, SDP_SETUP_NONE },
+		{ "a=setup:active\r\n", true, SDP_PASSIVE, SDP_PASSIVE },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sdp_terms terms = web_terms();
+		struct sdp_stream stream = { 0 };
+		char text[1024];
+
+		terms.is_answer = rows[i].is_answer;
+		terms.role = rows[i].role;
+		snprintf(text, sizeof(text), "%s%s",
+			 HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n" UFRAG PWD PRINT MUX,
+			 rows[i].line);
+		struct sdp *sdp = parsed(str_of(text));
+		REQUIRE(sdp);
+		int err = sdp_negotiate(&terms, sdp, &stream, NULL);
+		if (stream.setup != rows[i].ours)
+			printf("  row %zu: %d\n", i, stream.setup);
+		CHECK_EQ(err, rows[i].ours == SDP_SETUP_NONE ? -ENOTSUP : 0);
+		CHECK_EQ(stream.setup, rows[i].ours);
+		sdp_free(sdp);
+	}
+}
+
+#define WEB_LINE   HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\n"
+#define PHONE_LINE HEAD "m=audio 4000 RTP/AVP 0\r\n"
+
+static void a_refusal_says_why(void)
+{
+	static const struct {
+		enum sdp_profile profile;
+		struct str text;
+		unsigned code;
+		const char *why;
+	} rows[] = {
+		{ SDP_WEB, STR(HEAD), 304, "no audio" },
+		{ SDP_WEB, STR(HEAD "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n" WEB), 304, "no audio" },
+		{ SDP_WEB, STR(HEAD "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\n" WEB), 304,
+		  "audio has port 0" },
+		{ SDP_WEB, STR(PHONE_LINE), 302, "no UDP/TLS/RTP/SAVPF" },
+		{ SDP_WEB, STR(WEB_LINE UFRAG PWD SETUP MUX), 399, "no DTLS fingerprint" },
+		{ SDP_WEB, STR(WEB_LINE UFRAG PWD SETUP MUX "a=fingerprint:sha-1 00:01\r\n"), 399,
+		  "no DTLS fingerprint of sha-256 or stronger" },
+		{ SDP_WEB, STR(WEB_LINE PWD PRINT SETUP MUX), 399, "no ice-ufrag" },
+		{ SDP_WEB, STR(WEB_LINE UFRAG PRINT SETUP MUX), 399, "no ice-pwd" },
+		{ SDP_WEB, STR(WEB_LINE UFRAG PWD PRINT SETUP), 399, "no rtcp-mux" },
+		{ SDP_WEB, STR(WEB_LINE UFRAG PWD PRINT MUX "a=setup:holdconn\r\n"), 399,
+		  "unusable a=setup" },
+		{ SDP_WEB,
+		  STR(HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111 9 63 13 110\r\n" WEB
+			   "a=rtpmap:111 iLBC/8000\r\na=rtpmap:63 red/48000/2\r\n"
+			   "a=rtpmap:110 telephone-event/8000\r\n"),
+		  305, "no audio codec in common: offered iLBC, G722; supported opus, PCMU, PCMA" },
+		{ SDP_WEB,
+		  STR(HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 101 13\r\n" WEB
+			   "a=rtpmap:101 telephone-event/8000\r\n"),
+		  305, "no audio codec in common: offered nothing; supported opus, PCMU, PCMA" },
+		/* mono Opus is not RFC 7587's */
+		{ SDP_WEB,
+		  STR(HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n" WEB "a=rtpmap:111 opus/48000\r\n"),
+		  305, "no audio codec in common: offered opus; supported opus, PCMU, PCMA" },
+		{ SDP_PLAIN, STR(HEAD "m=audio 4000 RTP/SAVP 0\r\n"), 302, "no RTP/AVP" },
+		{ SDP_PLAIN, STR(HEAD "m=audio 4000 UDP/TLS/RTP/SAVPF 0\r\n" WEB), 302,
+		  "no RTP/AVP" },
+		{ SDP_PLAIN, STR("v=0\r\no=- 1 1 IN IP4 x\r\nm=audio 4000 RTP/AVP 0\r\n"), 301,
+		  "no IP address in c=" },
+		{ SDP_PLAIN, STR(PHONE_LINE "c=IN IP4 phone.example.org\r\n"), 301,
+		  "no IP address in c=" },
+		{ SDP_PLAIN, STR(PHONE_LINE "c=IN IP6 2001:db8::1\r\n"), 301, "no IPv4 address" },
+		{ SDP_PLAIN, STR(PHONE_LINE "c=IN IP4 127.0.0.1\r\n"), 399,
+		  "media address: loopback or link-local address from elsewhere" },
+		{ SDP_PLAIN, STR(PHONE_LINE "c=IN IP4 169.254.169.254\r\n"), 399,
+		  "media address: loopback or link-local address from elsewhere" },
+		{ SDP_PLAIN, STR(PHONE_LINE "c=IN IP4 239.1.1.1/127\r\n"), 399,
+		  "media address: multicast address" },
+		{ SDP_PLAIN, STR(PHONE_LINE "c=IN IP4 255.255.255.255\r\n"), 399,
+		  "media address: broadcast or reserved address" },
+		{ SDP_PLAIN, STR(HEAD "m=audio 20000 RTP/AVP 0\r\nc=IN IP4 198.51.100.7\r\n"), 399,
+		  "media address: a port of our own" },
+		/* of several, the one that came furthest */
+		{ SDP_PLAIN,
+		  STR(HEAD "m=video 1 RTP/AVP 31\r\nm=audio 4000 RTP/AVP 9\r\n"
+			   "m=audio 4000 RTP/SAVP 0\r\n"),
+		  305, "no audio codec in common: offered G722; supported PCMU, PCMA" },
+	};
+	struct sdp_own own[] = { { ip_of("198.51.100.7"), 20000, 29999 } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sdp_terms terms = rows[i].profile == SDP_WEB ? web_terms() : phone_terms();
+		struct sdp_refusal refusal = { 0 };
+		struct sdp_stream stream = { .line = 77 };
+		struct sdp *sdp = parsed(rows[i].text);
+
+		REQUIRE(sdp);
+		terms.own = own;
+		terms.n_own = 1;
+		CHECK_EQ(sdp_negotiate(&terms, sdp, &stream, &refusal), -ENOTSUP);
+		if (strcmp(refusal.why, rows[i].why) != 0)
+			printf("  row %zu: %u \"%s\"\n", i, refusal.code, refusal.why);
+		CHECK_EQ(refusal.code, rows[i].code);
+		CHECK(strcmp(refusal.why, rows[i].why) == 0);
+		CHECK_EQ(stream.line, 77);
+		CHECK_EQ(sdp_negotiate(&terms, sdp, &stream, NULL), -ENOTSUP);
+		sdp_free(sdp);
+	}
+}
+
+static void what_a_refusal_quotes_is_bounded_and_harmless(void)
+{
+	char text[4096], buf[32];
+	struct sdp_refusal refusal = { 0 };
+	struct sdp_terms terms = phone_terms();
+	struct sdp_stream stream;
+	struct writer w;
+	struct str out = { 0 };
+
+	writer_init(&w, text, sizeof(text));
+	writer_put(&w, STR(HEAD "m=audio 4000 RTP/AVP"));
+	for (unsigned pt = 96; pt < 127; pt++)
+		writer_printf(&w, " %u", pt);
+	for (unsigned pt = 96; pt < 127; pt++)
+		writer_printf(&w, "\r\na=rtpmap:%u averylongname%%s%%n%u/8000", pt, pt);
+	REQUIRE(writer_end(&w, &out) == 0);
+	struct sdp *sdp = parsed(out);
+	REQUIRE(sdp);
+	CHECK_EQ(sdp_negotiate(&terms, sdp, &stream, &refusal), -ENOTSUP);
+	CHECK_STR(str_of(refusal.why), "no audio codec in common: offered averylongname%s%n96, "
+				       "averylongname%s%n97, averylongname%s%n98, ...; "
+				       "supported PCMU, PCMA");
+	for (size_t cap = 1; cap <= sizeof(buf); cap++) {
+		memset(buf, '#', sizeof(buf));
+		sdp_format_names(sdp->media[0].codecs, sdp->media[0].n_codecs, buf, cap);
+		CHECK(memchr(buf, '\0', cap) != NULL);
+		for (size_t i = cap; i < sizeof(buf); i++)
+			CHECK(buf[i] == '#');
+	}
+	sdp_format_names(NULL, 0, buf, sizeof(buf));
+	CHECK_STR(str_of(buf), "nothing");
+	static const struct sdp_format twice[] = { PCMU_0, PCMA_8, PCMU_0 };
+	sdp_format_names(twice, 3, buf, sizeof(buf));
+	CHECK_STR(str_of(buf), "PCMU, PCMA");
+	sdp_free(sdp);
+}
+
+/* janus-gateway #214: SAVP and AVP for one audio stream */
+static void of_several_audio_lines_the_first_usable_is_taken(void)
+{
+	struct sdp *sdp = parsed(STR(HEAD "m=audio 4000 RTP/SAVP 0\r\nm=video 4004 RTP/AVP 31\r\n"
+					  "m=audio 4008 RTP/AVP 9\r\nm=audio 4012 RTP/AVPF 8 0\r\n"
+					  "m=audio 4016 RTP/AVP 0\r\n"));
+	struct sdp_terms terms = phone_terms();
+	struct sdp_stream stream;
+
+	REQUIRE(sdp && sdp_negotiate(&terms, sdp, &stream, NULL) == 0);
+	CHECK_EQ(stream.line, 3);
+	CHECK_EQ(stream.port, 4012);
+	/* in an answer only the line that we offered counts */
+	terms.is_answer = true;
+	CHECK_EQ(sdp_negotiate(&terms, sdp, &stream, NULL), -ENOTSUP);
+	terms.line = 4;
+	REQUIRE(sdp_negotiate(&terms, sdp, &stream, NULL) == 0);
+	CHECK_EQ(stream.port, 4016);
+	terms.line = 5;
+	CHECK_EQ(sdp_negotiate(&terms, sdp, &stream, NULL), -ENOTSUP);
+	sdp_free(sdp);
+}
+
+static void hold_is_seen_in_both_its_forms(void)
+{
+	static const struct {
+		const char *lines;
+		enum sdp_direction wanted, ours;
+		bool held;
+	} rows[] = {
+		{ "", SDP_SENDRECV, SDP_SENDRECV, false },
+		{ "a=sendonly\r\n", SDP_SENDRECV, SDP_RECVONLY, true },
+		{ "a=recvonly\r\n", SDP_SENDRECV, SDP_SENDONLY, false },
+		{ "a=inactive\r\n", SDP_SENDRECV, SDP_INACTIVE, true },
+		{ "a=sendrecv\r\n", SDP_SENDONLY, SDP_SENDONLY, false },
+		/* RFC 3264 §8.4: no port is asked whether it may be sent to */
+		{ "c=IN IP4 0.0.0.0\r\n", SDP_SENDRECV, SDP_RECVONLY, true },
+		{ "c=IN IP4 0.0.0.0\r\na=sendonly\r\n", SDP_SENDRECV, SDP_RECVONLY, true },
+		{ "c=IN IP4 0.0.0.0\r\na=recvonly\r\n", SDP_SENDRECV, SDP_INACTIVE, true },
+		{ "c=IN IP4 0.0.0.0\r\na=inactive\r\n", SDP_SENDRECV, SDP_INACTIVE, true },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sdp_terms terms = phone_terms();
+		struct sdp_stream stream;
+		char text[512];
+
+		snprintf(text, sizeof(text), PHONE_LINE "%s", rows[i].lines);
+		struct sdp *sdp = parsed(str_of(text));
+		terms.direction = rows[i].wanted;
+		REQUIRE(sdp && sdp_negotiate(&terms, sdp, &stream, NULL) == 0);
+		CHECK_EQ(stream.direction, rows[i].ours);
+		CHECK_EQ(stream.held, rows[i].held);
+		CHECK_EQ(sdp_ip_is_unspecified(&stream.ip), i >= 5);
+		CHECK_EQ(stream.rtcp_port, i >= 5 ? 0 : 4001);
+		sdp_free(sdp);
+	}
+
+	/* a browser's 0.0.0.0 only says that ICE will tell */
+	struct sdp *sdp = parsed(sample("chromium-mdns-offer"));
+	struct sdp_terms terms = web_terms();
+	struct sdp_stream stream;
+	REQUIRE(sdp && sdp_negotiate(&terms, sdp, &stream, NULL) == 0);
+	CHECK(!stream.held);
+	sdp_free(sdp);
+}
+
+static void packet_times_are_whole_tens_from_10_to_60(void)
+{
+	static const struct {
+		const char *lines;
+		unsigned ms;
+	} rows[] = {
+		{ "", 20 },
+		{ "a=ptime:10\r\n", 10 },
+		{ "a=ptime:9\r\n", 20 },
+		{ "a=ptime:0\r\n", 20 },
+		{ "a=ptime:30\r\n", 30 },
+		{ "a=ptime:35\r\n", 30 },
+		{ "a=ptime:60\r\n", 60 },
+		{ "a=ptime:120\r\n", 60 },
+		{ "a=ptime:121\r\n", 20 },
+		{ "a=ptime:65535\r\n", 20 },
+		{ "a=maxptime:10\r\n", 10 },
+		{ "a=maxptime:1\r\n", 20 },
+		{ "a=ptime:60\r\na=maxptime:45\r\n", 40 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sdp_terms terms = phone_terms();
+		struct sdp_stream stream;
+		char text[512];
+
+		snprintf(text, sizeof(text), PHONE_LINE "%s", rows[i].lines);
+		struct sdp *sdp = parsed(str_of(text));
+		REQUIRE(sdp && sdp_negotiate(&terms, sdp, &stream, NULL) == 0);
+		CHECK_EQ(stream.ptime_ms, rows[i].ms);
+		sdp_free(sdp);
+	}
+}
+
+static void loopback_and_own_ports_depend_on_who_asks(void)
+{
+	struct sdp_own own[] = { { ip_of("127.0.0.1"), 20000, 29999 } };
+	struct sdp_terms terms = phone_terms();
+	struct sdp_stream stream;
+	struct sdp *sdp = parsed(STR(HEAD "m=audio 19999 RTP/AVP 0\r\nc=IN IP4 127.0.0.1\r\n"));
+
+	REQUIRE(sdp);
+	CHECK_EQ(sdp_negotiate(&terms, sdp, &stream, NULL), -ENOTSUP);
+	terms.source_is_local = true;
+	REQUIRE(sdp_negotiate(&terms, sdp, &stream, NULL) == 0);
+	CHECK_EQ(stream.rtcp_port, 20000);
+	terms.own = own;
+	terms.n_own = 1;
+	REQUIRE(sdp_negotiate(&terms, sdp, &stream, NULL) == 0);
+	CHECK_EQ(stream.rtcp_port, 0); /* RTP may go there, RTCP may not */
+	sdp_free(sdp);
+
+	sdp = parsed(STR(HEAD "m=audio 65535 RTP/AVP 0\r\n"));
+	REQUIRE(sdp && sdp_negotiate(&terms, sdp, &stream, NULL) == 0);
+	CHECK_EQ(stream.rtcp_port, 0);
+	sdp_free(sdp);
+}
+
+/* Both ends are ours: a web offer of ours, answered, and the answer understood. */
+static void our_answer_fits_our_offer(void)
+{
+	struct sdp_candidate candidate = {
+		.foundation = STR("1"), .priority = 1, .ip = ip_of("192.0.2.1"), .port = 4000
+	};
+	struct sdp_local local = {
+		.profile = SDP_WEB,
+		.ip = ip_of("192.0.2.1"),
+		.port = 4000,
+		.formats = ours,
+		.n_formats = 5,
+		.ufrag = STR("abcd"),
+		.pwd = STR("0123456789abcdefghijkl"),
+		.fingerprint = { SDP_SHA256, 32, { 1 } },
+		.setup = SDP_ACTPASS,
+		.candidates = &candidate,
+		.n_candidates = 1,
+		.ssrc = 1,
+		.cname = STR("c"),
+		.stream_id = STR("s"),
+		.track_id = STR("t"),
+	};
+	struct sdp_terms terms = web_terms();
+	struct sdp_stream answering, offering;
+	struct sdp_format formats[2];
+	char mem[4096];
+	struct str text = { 0 };
+
+	REQUIRE(sdp_print(&local, mem, sizeof(mem), &text) == 0);
+	struct sdp *offer = parsed(text);
+	REQUIRE(offer && sdp_negotiate(&terms, offer, &answering, NULL) == 0);
+	local.is_answer = true;
+	local.remote = offer;
+	local.line = answering.line;
+	local.formats = formats;
+	local.n_formats = sdp_answer_formats(&terms, &answering, formats);
+	local.setup = answering.setup;
+	local.direction = answering.direction;
+	REQUIRE(sdp_print(&local, mem, sizeof(mem), &text) == 0);
+	struct sdp *answer = parsed(text);
+	terms.is_answer = true;
+	REQUIRE(answer && sdp_negotiate(&terms, answer, &offering, NULL) == 0);
+	CHECK_EQ(answering.setup, SDP_PASSIVE);
+	CHECK_EQ(offering.setup, SDP_ACTIVE);
+	CHECK_EQ(offering.codec.send_pt, answering.codec.receive_pt);
+	CHECK_EQ(offering.codec.receive_pt, answering.codec.send_pt);
+	CHECK_EQ(offering.event.send_pt, 110);
+	CHECK_EQ(offering.n_more, 0);
+	sdp_free(answer);
+	sdp_free(offer);
+}
+
+TESTS(directions_meet_as_the_rfc_says, browsers_get_opus_and_their_own_numbers,
+      phones_get_what_they_like_best, an_answer_may_use_other_numbers_than_our_offer,
+      dtls_roles_fit_together_and_stay, a_refusal_says_why,
+      what_a_refusal_quotes_is_bounded_and_harmless,
+      of_several_audio_lines_the_first_usable_is_taken, hold_is_seen_in_both_its_forms,
+      packet_times_are_whole_tens_from_10_to_60, loopback_and_own_ports_depend_on_who_asks,
+      our_answer_fits_our_offer)
