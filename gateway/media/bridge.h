@@ -67,7 +67,7 @@ struct bridge_counts {
 	uint32_t malformed;		 /* dropped: ... not RTP or RTCP */
 	uint32_t unknown_pt;		 /* ... a payload type that was not negotiated */
 	uint32_t no_partner;		 /* ... nobody to hear it */
-	uint32_t held;			 /* ... the direction of either leg forbids it */
+	uint32_t held;			 /* ... this leg's direction forbids it, either way */
 	uint32_t relayed;		 /* passed on undecoded */
 	uint32_t digits;		 /* received */
 	struct receiver_counts receiver; /* of the transcoded direction from this leg */
@@ -122,7 +122,7 @@ int bridge_join(struct bridge_end *one, struct bridge_end *other);
 void bridge_part(struct bridge_end *end); /* harmless without a partner */
 
 /* A datagram of the leg, sorted by packet_kind() and unprotected, from an accepted
- * sender. What is wrong with it is counted, never told. `wall_ms` since 1970. */
+ * sender. What is wrong with it is counted, never told. */
 void bridge_end_receive(struct bridge_end *end, const uint8_t *packet, size_t bytes,
 			uint64_t now_ms);
 void bridge_end_receive_rtcp(struct bridge_end *end, const uint8_t *packet, size_t bytes,

@@ -43,7 +43,8 @@ struct codec {
 	int (*decode)(void *state, const uint8_t *payload, size_t bytes, int16_t *pcm, size_t cap);
 
 	/* Makes up `samples` that were lost directly before the packet `next`, from
-	 * what it says about them (in-band FEC). NULL: the codec cannot. */
+	 * what it says about them (in-band FEC). Samples, or -ENOENT if it says nothing.
+	 * NULL: the codec never can. */
 	int (*recover)(void *state, const uint8_t *next, size_t bytes, int16_t *pcm,
 		       size_t samples);
 

@@ -34,7 +34,8 @@ struct dtmf_news {
 
 struct dtmf_receiver {
 	bool known;		  /* an event was seen: */
-	bool pressed;		  /* ... and has not ended */
+	bool pressed;		  /* ... which is not over */
+	bool end_seen;		  /* ... whose last segment has ended */
 	uint32_t ssrc, timestamp; /* its name */
 	uint8_t event;
 	uint16_t units; /* longest duration it told of, in this segment */
@@ -50,10 +51,10 @@ char dtmf_digit(unsigned event);
 void dtmf_receiver_init(struct dtmf_receiver *receiver);
 
 /* Takes one packet with the clock of its payload type and tells what it means in
- * up to two pieces of news (a digit that replaces another releases that first).
+ * up to three pieces of news (the one before released, this one pressed, released).
  * Returns how many. Malformed packets are no news. */
 size_t dtmf_receiver_put(struct dtmf_receiver *receiver, const struct rtp_packet *packet,
-			 unsigned clock, uint64_t now_ms, struct dtmf_news news[2]);
+			 unsigned clock, uint64_t now_ms, struct dtmf_news news[3]);
 
 /* Releases a digit whose end was lost or that is held too long. */
 uint64_t dtmf_receiver_due(const struct dtmf_receiver *receiver); /* UINT64_MAX: never */
@@ -68,18 +69,17 @@ struct dtmf_press {
 struct dtmf_sender {
 	enum { DTMF_IDLE, DTMF_SENDING, DTMF_ENDING, DTMF_PAUSING } state;
 	struct dtmf_press queue[DTMF_MAX_QUEUE];
-	size_t first, n;     /* queue[first] is the one being sent */
-	uint64_t began_ms;   /* of this digit */
-	uint64_t next_ms;    /* when the next packet is due */
-	uint64_t segment_ms; /* of this digit, sent in earlier segments */
+	size_t first, n;   /* queue[first] is the one being sent */
+	uint64_t began_ms; /* of this digit */
+	uint64_t next_ms;  /* when the next packet is due */
+	unsigned segments; /* of this digit, sent completely */
 	unsigned ends_left;
 };
 
 struct dtmf_out {
 	uint8_t payload[DTMF_BYTES];
-	bool marker;	    /* first packet of the digit */
-	bool new_timestamp; /* a digit or a further segment starts here, ... */
-	unsigned age_ms;    /* ... so long ago */
+	bool marker;	 /* first packet of a digit: take a new timestamp */
+	uint32_t offset; /* add to that timestamp, in units of the event's clock */
 };
 
 void dtmf_sender_init(struct dtmf_sender *sender);

@@ -20,7 +20,6 @@ struct jitter_frame {
 
 struct jitter_slot {
 	bool used;
-	bool restarted;
 	uint64_t came_ms;
 	struct rtp_packet packet;
 	uint8_t payload[RTP_MAX_PAYLOAD];
@@ -28,11 +27,10 @@ struct jitter_slot {
 
 struct jitter {
 	struct rtp_order order;
-	bool waiting;			   /* for packet `next` */
-	bool restarted;			   /* the frame to come starts over */
-	uint16_t next;			   /* sequence number of the frame to come */
-	unsigned held;			   /* slots used */
-	unsigned late, duplicates, strays; /* packets dropped, for counters */
+	uint16_t next;	/* sequence number of the frame to come */
+	bool restarted; /* ... which starts over */
+	unsigned held;	/* slots used */
+	unsigned late;	/* packets dropped: too late, or twice */
 	struct jitter_slot slots[JITTER_SLOTS];
 };
 

@@ -58,6 +58,9 @@ void receiver_close(struct receiver *receiver); /* NULL is fine */
  * the order is kept). */
 void receiver_put(struct receiver *receiver, const struct rtp_packet *packet, uint64_t now_ms);
 
+/* The stream pauses (hold): what waits is dropped, what comes next starts over. */
+void receiver_restart(struct receiver *receiver);
+
 uint64_t receiver_due(const struct receiver *receiver); /* UINT64_MAX: never */
 void receiver_run(struct receiver *receiver, uint64_t now_ms);
 

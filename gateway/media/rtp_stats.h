@@ -18,12 +18,14 @@ struct rtp_stats {
 	uint32_t received;
 	uint32_t expected_prior, received_prior; /* at the last report */
 	uint32_t transit;
+	bool has_transit;
 	uint32_t jitter16; /* timestamp units times 16, as A.8 */
 };
 
 void rtp_stats_init(struct rtp_stats *stats);
 
-/* Takes note of a packet (A.1, A.8). `clock` is its payload type's. */
+/* Takes note of a packet (A.1, A.8). `clock` is its payload type's; 0 for one that is no
+ * audio, whose timestamp says nothing of jitter. */
 void rtp_stats_put(struct rtp_stats *stats, const struct rtp_packet *packet, unsigned clock,
 		   uint64_t now_ms);
 

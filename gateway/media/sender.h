@@ -42,13 +42,13 @@ struct sender;
 int sender_open(const struct sender_config *config, struct sender **out);
 void sender_close(struct sender *sender); /* NULL is fine */
 
-/* What to send from now on; the encoder, if it no longer fits, is closed.
- * -EINVAL for a missing codec or a payload type above 127: nothing changes. */
-int sender_set_format(struct sender *sender, const struct sender_format *format);
-
-/* Makes PCM of `pcm_rate` welcome. Keeps an encoder that already fits. 0,
- * -EINVAL before sender_set_format() or for a rate the codec cannot do, -ENOMEM. */
-int sender_open_encoder(struct sender *sender, unsigned pcm_rate);
+/* Gets ready to send in `format` and, unless `pcm_rate` is 0, to encode PCM of that
+ * rate; an encoder that still fits is kept. Nothing changes before the commit, which
+ * cannot fail. 0; -EINVAL for a missing codec, a payload type above 127 or a rate the
+ * codec cannot do; -ENOMEM. */
+int sender_prepare(struct sender *sender, const struct sender_format *format, unsigned pcm_rate);
+void sender_commit(struct sender *sender); /* harmless with nothing prepared */
+void sender_abandon(struct sender *sender);
 
 /* A packet of the same codec from the other leg: payload, marker and its place in
  * the order are kept, all other numbers are ours. -EAGAIN if it was dropped (a digit
@@ -76,6 +76,8 @@ void sender_new_source(struct sender *sender);
 int sender_press(struct sender *sender, char digit, unsigned duration_ms);
 int sender_hold(struct sender *sender, char digit);
 void sender_release(struct sender *sender, unsigned duration_ms);
+void sender_drop_digits(struct sender *sender);
+bool sender_takes_digits(const struct sender *sender);
 
 /* Sends what digits are due. */
 uint64_t sender_due(const struct sender *sender); /* UINT64_MAX: never */
