@@ -4,25 +4,25 @@
 
 static void only_literals_are_addresses(void)
 {
-	static const char *const not [] = { "",
-					    "host.example",
-					    "abcd.local",
-					    "192.0.2",
-					    "192.0.2.256",
-					    "192.0.2.1 ",
-					    "[2001:db8::1]",
-					    "fe80::1%eth0",
-					    "0x7f.0.0.1",
-					    "2130706433",
-					    "1.2.3.4\n5",
-					    "::1::2",
-					    "2001:db8:1:2:3:4:5:6:7:8:9:a:b:c:d:e:f:1:2:3" };
+	static const struct str wrong[] = { STR(""),
+					    STR("host.example"),
+					    STR("abcd.local"),
+					    STR("192.0.2"),
+					    STR("192.0.2.256"),
+					    STR("192.0.2.1 "),
+					    STR("[2001:db8::1]"),
+					    STR("fe80::1%eth0"),
+					    STR("0x7f.0.0.1"),
+					    STR("2130706433"),
+					    STR("1.2.3.4\n5"),
+					    STR("::1::2"),
+					    STR("2001:db8:1:2:3:4:5:6:7:8:9:a:b:c:d:e:f:1:2:3") };
 	struct sdp_ip ip = { .family = 9 };
 
-	for (size_t i = 0; i < sizeof(not ) / sizeof(not [0]); i++) {
-		if (sdp_ip_parse(str_of(not [i]), &ip))
-			printf("  taken: %s\n", not [i]);
-		CHECK(!sdp_ip_parse(str_of(not [i]), &ip));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		if (sdp_ip_parse(wrong[i], &ip))
+			printf("  taken: %.*s\n", STR_ARG(wrong[i]));
+		CHECK(!sdp_ip_parse(wrong[i], &ip));
 	}
 	CHECK(!sdp_ip_parse((struct str){ "127.0.0.1\0.x", 12 }, &ip));
 	CHECK(!sdp_ip_parse((struct str){ NULL, 0 }, &ip));
