@@ -25,8 +25,10 @@ static bool has_controls(struct str s)
 
 static bool is_user(struct str user)
 {
+	static const struct str marks = { "._+*#-", 6 };
+
 	for (size_t i = 0; i < user.n; i++) {
-		if (!isalnum((unsigned char)user.p[i]) && !strchr("._+*#-", user.p[i]))
+		if (!isalnum((unsigned char)user.p[i]) && str_find(marks, user.p[i]) == marks.n)
 			return false;
 	}
 	return user.n > 0 && user.n <= ACCOUNT_MAX_USER;

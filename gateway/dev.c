@@ -235,6 +235,9 @@ void dev_print(const struct dev *dev, const struct config *config, FILE *to)
 			"https://localhost:%u/ (the browser warns: this certificate was made just "
 			"now, and nobody vouches for it)\n",
 			port_of(&config->web.https.list[0]));
+	/* Where others reach us: the first two are loopback. */
+	for (size_t i = 2; i < config->web.https.n; i++)
+		fprintf(to, "https://%s/\n", config->web.https.list[i].text);
 	fprintf(to, "account browser user=%s password=%s\n", BROWSER_USER, dev->browser_password);
 	fprintf(to, "account phone user=%s password=%s\n", PHONE_USER, dev->phone_password);
 	for (size_t k = 0; k < 2; k++) {

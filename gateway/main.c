@@ -38,8 +38,12 @@ static int be_the_gateway(struct config *config, const struct options *options)
 	struct dev *dev = NULL;
 	int code = EXIT_OK;
 
-	if (options->dev && dev_new(config, options->address, &dev, why, sizeof(why)))
-		return command_fail(EXIT_TROUBLE, "%s", why);
+	if (options->dev) {
+		int err = dev_new(config, options->address, &dev, why, sizeof(why));
+
+		if (err)
+			return command_fail(err == -EINVAL ? EXIT_USAGE : EXIT_TROUBLE, "%s", why);
+	}
 	if (own_certificate(config, why, sizeof(why))) {
 		code = command_fail(EXIT_TROUBLE, "%s", why);
 		goto out;
