@@ -545,6 +545,49 @@ static void attributes_and_size_have_limits(void)
 	sdp_free(sdp);
 }
 
+static void each_section_has_its_own_limit_of_attributes(void)
+{
+	static char mem[SDP_MAX_BYTES];
+	struct writer w;
+	struct str out = { 0 };
+
+	writer_init(&w, mem, sizeof(mem));
+	writer_put(&w, STR(HEAD));
+	for (size_t i = 0; i < 3 * 200; i++)
+		writer_put(&w, i % 200 == 0 ? STR("m=audio 4000 RTP/AVP 8\r\n") : STR("a=x:y\r\n"));
+	REQUIRE(writer_end(&w, &out) == 0);
+	struct sdp *sdp = parsed(out);
+	REQUIRE(sdp);
+	CHECK_EQ(sdp->n_media, 3);
+	sdp_free(sdp);
+}
+
+static void a_mid_is_a_token_of_up_to_64_characters(void)
+{
+	static const struct {
+		const char *mid;
+		bool taken;
+	} rows[] = {
+		{ "audio-1", true },
+		{ "0123456789012345678901234567890123456789012345678901234567890123", true },
+		{ "01234567890123456789012345678901234567890123456789012345678901234", false },
+		{ "two words", false },
+		{ "a\"b", false },
+		{ "", false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[512];
+
+		snprintf(text, sizeof(text), AUDIO "a=mid:%s\r\n", rows[i].mid);
+		struct sdp *sdp = parsed(str_of(text));
+		REQUIRE(sdp);
+		CHECK_EQ(!str_empty(sdp->lines[0].mid), rows[i].taken);
+		CHECK(str_eq(sdp->lines[0].mid, sdp->media[0].mid));
+		sdp_free(sdp);
+	}
+}
+
 static void at_most_32_codecs_are_kept(void)
 {
 	static char text[8192];
@@ -587,5 +630,6 @@ TESTS(what_is_malformed_is_refused_with_place_and_reason,
       ice_credentials_are_ice_characters_of_enough_length, candidates_that_lead_nowhere_are_skipped,
       parameters_are_found_and_clipped, chromium_is_understood, firefox_is_understood,
       phones_are_understood, sections_beyond_eight_are_remembered_only_to_be_refused,
-      attributes_and_size_have_limits, at_most_32_codecs_are_kept,
+      attributes_and_size_have_limits, each_section_has_its_own_limit_of_attributes,
+      a_mid_is_a_token_of_up_to_64_characters, at_most_32_codecs_are_kept,
       running_out_of_memory_is_an_error_like_others)

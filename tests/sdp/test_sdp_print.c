@@ -100,6 +100,12 @@ static void a_phone_gets_the_minimum(void)
 			"a=fmtp:101 0-15\r\n"
 			"a=ptime:20\r\n"
 			"a=sendrecv\r\n");
+	/* the RTCP port is said only where it is not the usual one */
+	char usual[1024];
+	struct str same = { 0 };
+	local.rtcp_port = 20001;
+	REQUIRE(sdp_print(&local, usual, sizeof(usual), &same) == 0);
+	CHECK(str_eq(text, same));
 	/* an INVITE has 1300 bytes, of which SIP headers need up to 900 */
 	CHECK(text.n < 400);
 }
