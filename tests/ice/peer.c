@@ -91,20 +91,20 @@ int peer_tell(struct peer *to, const struct peer *of, bool candidates)
 	return err;
 }
 
-static void nothing(uv_timer_t *timer)
+static void tick(uv_timer_t *timer)
 {
-	*(bool *)timer->data = true;
+	(void)timer;
 }
 
 bool run_until(uv_loop_t *loop, const int *what, int least, unsigned ms)
 {
-	bool over = false;
 	uv_timer_t timer;
 
+	uv_update_time(loop);
+	uint64_t end_ms = uv_now(loop) + ms;
 	uv_timer_init(loop, &timer);
-	timer.data = &over;
-	uv_timer_start(&timer, nothing, ms, 0);
-	while (!over && *what < least)
+	uv_timer_start(&timer, tick, 1, 1);
+	while (uv_now(loop) < end_ms && *what < least)
 		uv_run(loop, UV_RUN_ONCE);
 	uv_close((uv_handle_t *)&timer, NULL);
 	uv_run(loop, UV_RUN_NOWAIT);

@@ -416,6 +416,25 @@ static void closing_inside_events_is_safe(void)
 	CHECK(wind_up(&loop, &c, &d));
 }
 
+/* Both made the offer, or neither did: RFC 8445 §7.3.1.1. */
+static void a_role_conflict_is_settled(void)
+{
+	for (int role = 0; role < 2; role++) {
+		uv_loop_t loop;
+		struct peer a = { 0 }, b = { 0 };
+
+		uv_loop_init(&loop);
+		REQUIRE(peer_open(&a, &loop, role) == 0);
+		REQUIRE(peer_open(&b, &loop, role) == 0);
+		CHECK_EQ(peer_tell(&a, &b, true), 0);
+		CHECK_EQ(peer_tell(&b, &a, true), 0);
+		CHECK(run_until(&loop, &a.connected, 1, SOON));
+		CHECK(run_until(&loop, &b.connected, 1, SOON));
+		CHECK_EQ(a.failed + b.failed, 0);
+		CHECK(wind_up(&loop, &a, &b));
+	}
+}
+
 TESTS(two_ends_connect_and_exchange_packets, sending_before_there_is_a_pair_is_an_error,
       local_side_is_complete_at_once, the_advertised_address_is_told,
       a_peer_without_candidates_connects, a_controlled_peer_without_candidates_connects,
@@ -423,4 +442,4 @@ TESTS(two_ends_connect_and_exchange_packets, sending_before_there_is_a_pair_is_a
       a_strangers_stun_is_dropped, the_ninth_sender_is_a_stranger,
       a_signed_403_before_a_pair_is_harmless, candidates_that_cannot_be_are_skipped,
       a_restart_renews_the_credentials_and_connects, senders_are_forgotten_at_a_restart,
-      closing_inside_events_is_safe)
+      closing_inside_events_is_safe, a_role_conflict_is_settled)
