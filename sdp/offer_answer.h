@@ -66,7 +66,7 @@ struct sdp_stream {
 	/* Plain. When held by 0.0.0.0 the address is unspecified: send nothing. */
 	struct sdp_ip ip;
 	uint16_t port;
-	uint16_t rtcp_port; /* at the same address */
+	uint16_t rtcp_port; /* at the same address; 0: send no RTCP */
 
 	/* Web */
 	struct str ufrag, pwd; /* the peer's, borrowed */

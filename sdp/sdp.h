@@ -29,7 +29,7 @@ enum sdp_proto {
 	SDP_RTP_AVPF,
 	SDP_RTP_SAVP,
 	SDP_RTP_SAVPF,
-	SDP_UDP_TLS_RTP_SAVPF /* also UDP/TLS/RTP/SAVP and TCP/TLS/...: see proto_text */
+	SDP_UDP_TLS_RTP_SAVPF /* also UDP/TLS/RTP/SAVP, TCP/TLS/RTP/SAVPF */
 };
 
 /* As the describing side says it of itself. Zero is the default of RFC 8866. */
