@@ -16,7 +16,7 @@ static void dead(void *arg)
 
 static void judge(struct liveness *l)
 {
-	uint64_t now = l->config.timers->now_ms, deadline;
+	uint64_t now = timers_now(l->config.timers), deadline;
 
 	if (!l->watching)
 		return;
@@ -46,7 +46,7 @@ void liveness_start(struct liveness *l)
 {
 	l->watching = true;
 	if (l->silent && !l->silent_since_ms)
-		l->silent_since_ms = l->config.timers->now_ms;
+		l->silent_since_ms = timers_now(l->config.timers);
 	judge(l);
 }
 
@@ -59,7 +59,7 @@ void liveness_stop(struct liveness *l)
 void liveness_flow(struct liveness *l, bool lost)
 {
 	if (lost && !l->flow_lost)
-		l->flow_lost_at_ms = l->config.timers->now_ms;
+		l->flow_lost_at_ms = timers_now(l->config.timers);
 	l->flow_lost = lost;
 	judge(l);
 }

@@ -118,7 +118,7 @@ static void on_connected(void *arg, const char *path, const char *srtp)
 
 	sip_leg_note(l, "media connected %s %s", path, srtp);
 	if (l->is_web)
-		liveness_media(&l->liveness, false, timers_of(l)->now_ms);
+		liveness_media(&l->liveness, false, timers_now(timers_of(l)));
 }
 
 static void on_failed(void *arg, const char *why)
@@ -132,7 +132,7 @@ static void on_failed(void *arg, const char *why)
 static void on_quiet(void *arg, bool quiet)
 {
 	struct sip_leg *l = arg;
-	uint64_t now = timers_of(l)->now_ms;
+	uint64_t now = timers_now(timers_of(l));
 
 	sip_leg_note(l, quiet ? "nothing heard of the peer" : "the peer is heard again");
 	if (l->is_web)

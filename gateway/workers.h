@@ -106,7 +106,9 @@ struct workers_config {
 /* Starts the threads. 0, -ENOMEM, -EINVAL with a line in the log. */
 int workers_new(const struct workers_config *config, struct workers **out);
 
-/* Closes all sessions and waits for the threads; no event comes any more. NULL is fine. */
+/* Ends all sessions and waits for the threads; no event comes any more. The loop must
+ * run once more before workers_free(). Harmless when repeated, NULL is fine. */
+void workers_stop(struct workers *workers);
 void workers_free(struct workers *workers);
 
 /* The address a plain session for a peer at `peer` would use is chosen by the

@@ -1,0 +1,446 @@
+/* gateway.c: see gateway.h. */
+#include "gateway/gateway.h"
+
+#include "dtls/certificate.h"
+#include "gateway/auth.h"
+#include "gateway/calls.h"
+#include "gateway/control.h"
+#include "gateway/domains.h"
+#include "gateway/listeners.h"
+#include "gateway/log.h"
+#include "gateway/mailbox.h"
+#include "gateway/registrar.h"
+#include "gateway/storage.h"
+#include "gateway/trace.h"
+#include "gateway/version.h"
+#include "sip/digest.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { GATEWAY_STOP_MS = 5000 }; /* for the BYEs to be answered */
+
+struct gateway {
+	struct config *config;
+	const struct gateway_hooks *hooks;
+	int err; /* why it ends; 0: asked to */
+
+	uv_loop_t loop;
+	uv_prepare_t before_waiting;
+	uv_timer_t sip_timer, stop_timer;
+	uv_signal_t signals[2];
+	bool stopping, handles_closed;
+
+	struct mailbox *answers; /* of the storage */
+	struct storage *storage;
+	struct dtls_certificate *certificate;
+	struct workers *workers;
+	struct sip_endpoint *endpoint;
+	struct sip_digest_server *digest;
+	struct domains *domains;
+	struct auth *auth;
+	struct registrar *registrar;
+	struct traces *traces;
+	struct listeners *listeners;
+	struct calls *calls;
+	struct control *control;
+};
+
+static uint64_t unix_ms(void *arg)
+{
+	struct timespec ts;
+
+	(void)arg;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* ---- what the endpoint tells ---- */
+
+static void answer_options(struct sip_server_tx *tx)
+{
+	sip_respond(tx, &(struct sip_answer){
+				.status = 200,
+				.headers = STR("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, "
+					       "UPDATE, REGISTER\r\n"
+					       "Accept: application/sdp\r\n"),
+			});
+}
+
+static void on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *request)
+{
+	struct gateway *g = arg;
+
+	switch (request->method) {
+	case SIP_INVITE:
+		calls_invite(g->calls, tx, request);
+		break;
+	case SIP_REGISTER:
+		registrar_request(g->registrar, tx, request);
+		break;
+	case SIP_OPTIONS:
+		answer_options(tx);
+		break;
+	default:
+		sip_respond(tx, &(struct sip_answer){
+					.status = 405,
+					.headers = STR("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, "
+						       "REGISTER\r\n"),
+				});
+	}
+}
+
+static void on_flow_closed(void *arg, struct sip_flow *flow)
+{
+	struct gateway *g = arg;
+
+	calls_flow_closed(g->calls, flow);
+	registrar_flow_closed(g->registrar, flow);
+	auth_flow_closed(g->auth, flow);
+}
+
+static void on_wire(void *arg, const struct sip_flow *flow, bool sent, struct str text,
+		    struct str call_id)
+{
+	struct gateway *g = arg;
+
+	traces_wire_of(g->traces, call_id, flow, sent, text);
+}
+
+static const struct sip_endpoint_events endpoint_events = {
+	.on_request = on_request,
+	.on_flow_closed = on_flow_closed,
+	.on_wire = on_wire,
+};
+
+/* ---- what the registrar and the calls ask for ---- */
+
+static int open_flow_again(void *arg, struct str transport, const struct sip_addr *local,
+			   const struct sip_addr *remote, struct sip_flow **out)
+{
+	struct gateway *g = arg;
+
+	return listeners_reopen(g->listeners, transport, local, remote, out);
+}
+
+static int open_flow_to(void *arg, const struct sip_uri *contact, struct sip_flow **out)
+{
+	struct gateway *g = arg;
+
+	return listeners_flow_to(g->listeners, contact, out);
+}
+
+static void on_moved(void *arg, uint64_t from, struct sip_flow *to)
+{
+	struct gateway *g = arg;
+
+	calls_flow_moved(g->calls, from, to);
+}
+
+static void on_registered(void *arg, struct str user, const struct sip_flow *flow, size_t contacts)
+{
+	char mem[SIP_ADDR_TEXT];
+
+	(void)arg;
+	log_info("registrar: user=%s contacts=%zu flow=%s remote=%.*s", LOG_QUOTE(user), contacts,
+		 flow->transport->via, STR_ARG(sip_addr_print(&flow->remote, mem)));
+}
+
+/* ---- time ---- */
+
+static uint64_t loop_now(void *arg)
+{
+	return uv_now(arg);
+}
+
+static void on_sip_timer(uv_timer_t *timer)
+{
+	struct gateway *g = timer->data;
+
+	sip_endpoint_run(g->endpoint, uv_now(&g->loop));
+}
+
+/* The loop is about to wait: not longer than the endpoint's next deadline. */
+static void on_before_waiting(uv_prepare_t *prepare)
+{
+	struct gateway *g = prepare->data;
+	uint64_t due = sip_endpoint_due(g->endpoint), now = uv_now(&g->loop);
+
+	if (due == UINT64_MAX)
+		uv_timer_stop(&g->sip_timer);
+	else
+		uv_timer_start(&g->sip_timer, on_sip_timer, due > now ? due - now : 0, 0);
+}
+
+/* ---- stopping ---- */
+
+static void close_handles(struct gateway *g)
+{
+	if (g->handles_closed)
+		return;
+	g->handles_closed = true;
+	uv_close((uv_handle_t *)&g->before_waiting, NULL);
+	uv_close((uv_handle_t *)&g->sip_timer, NULL);
+	uv_close((uv_handle_t *)&g->stop_timer, NULL);
+	for (size_t i = 0; i < 2; i++)
+		uv_close((uv_handle_t *)&g->signals[i], NULL);
+	if (g->answers)
+		mailbox_close(g->answers);
+}
+
+static void on_listeners_closed(void *arg)
+{
+	struct gateway *g = arg;
+
+	workers_stop(g->workers); /* the last media has said its RTCP BYE */
+	storage_close(g->storage);
+	g->storage = NULL;
+	close_handles(g);
+}
+
+static void end_of_calls(void *arg)
+{
+	struct gateway *g = arg;
+
+	if (uv_is_closing((uv_handle_t *)&g->stop_timer) || !g->stopping)
+		return;
+	uv_timer_stop(&g->stop_timer);
+	calls_free(g->calls); /* what did not end in time */
+	g->calls = NULL;
+	control_close(g->control);
+	g->control = NULL;
+	listeners_close(g->listeners, on_listeners_closed, g);
+}
+
+static void on_stop_timer(uv_timer_t *timer)
+{
+	end_of_calls(timer->data);
+}
+
+static void stop(struct gateway *g, int err)
+{
+	if (g->stopping)
+		return;
+	g->stopping = true;
+	g->err = err;
+	uv_timer_start(&g->stop_timer, on_stop_timer, GATEWAY_STOP_MS, 0);
+	calls_stop(g->calls, end_of_calls, g);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+	struct gateway *g = handle->data;
+
+	if (g->stopping) {
+		log_warn("second signal: ending at once");
+		log_stop();
+		_exit(1);
+	}
+	log_info("signal %s: ending calls=%zu", signum == SIGINT ? "SIGINT" : "SIGTERM",
+		 calls_count(g->calls));
+	stop(g, 0);
+}
+
+/* ---- starting ---- */
+
+static void on_loaded(void *arg, int err)
+{
+	struct gateway *g = arg;
+
+	if (g->stopping)
+		return;
+	if (err) {
+		log_error("the registrations in %s cannot be read", g->config->registrar.database);
+		stop(g, err);
+		return;
+	}
+	err = listeners_open(g->listeners);
+	if (err) {
+		stop(g, err);
+		return;
+	}
+	if (g->hooks && g->hooks->on_listening)
+		g->hooks->on_listening(g->hooks->arg);
+	log_info("listening");
+}
+
+static int start_storage(struct gateway *g)
+{
+	char why[256];
+	int err = mailbox_new(&(struct mailbox_config){ .loop = &g->loop }, &g->answers);
+
+	if (!err) {
+		err = storage_open(&(struct storage_config){ .file = g->config->registrar.database,
+							     .answers = g->answers },
+				   &g->storage, why, sizeof(why));
+		if (err)
+			log_error("%s", why);
+	}
+	return err;
+}
+
+static int start_media(struct gateway *g)
+{
+	int err = dtls_certificate_new(NULL, &g->certificate);
+
+	if (!err)
+		err = workers_new(&(struct workers_config){ .loop = &g->loop,
+							    .config = g->config,
+							    .certificate = g->certificate },
+				  &g->workers);
+	return err;
+}
+
+static int start_registrar(struct gateway *g)
+{
+	const struct config *config = g->config;
+	struct sip_digest_server_config digest = { .realm = str_of(config->registrar.realm) };
+	int err;
+
+	for (size_t i = 0; i < config->registrar.digest_n; i++)
+		digest.order[digest.n_order++] = config->registrar.digest[i] == CONFIG_DIGEST_SHA256
+							 ? SIP_DIGEST_SHA256
+							 : SIP_DIGEST_MD5;
+	err = sip_digest_server_new(&digest, &g->digest);
+	if (!err)
+		err = listeners_domains(config, &g->domains);
+	if (!err)
+		err = auth_new(&(struct auth_config){ .digest = g->digest, .storage = g->storage },
+			       &g->auth);
+	if (!err)
+		err = registrar_new(
+			&(struct registrar_config){
+				.endpoint = g->endpoint,
+				.storage = g->storage,
+				.auth = g->auth,
+				.domains = g->domains,
+				.min_expires_s = config->registrar.min_expires_s,
+				.max_expires_s = config->registrar.max_expires_s,
+				.open_flow = open_flow_again,
+				.on_moved = on_moved,
+				.on_registered = on_registered,
+				.arg = g,
+			},
+			&g->registrar);
+	return err;
+}
+
+static int start_calls(struct gateway *g)
+{
+	size_t n_own;
+	const struct sdp_own *own = listeners_own(g->listeners, &n_own);
+	int err = traces_new(unix_ms, NULL, &g->traces);
+
+	if (!err)
+		err = calls_new(
+			&(struct calls_config){
+				.endpoint = g->endpoint,
+				.workers = g->workers,
+				.registrar = g->registrar,
+				.auth = g->auth,
+				.domains = g->domains,
+				.config = g->config,
+				.traces = g->traces,
+				.own = own,
+				.n_own = n_own,
+				.open_flow = open_flow_to,
+				.arg = g,
+			},
+			&g->calls);
+	return err;
+}
+
+static int start(struct gateway *g)
+{
+	static const int signums[2] = { SIGTERM, SIGINT };
+	int err;
+
+	uv_prepare_init(&g->loop, &g->before_waiting);
+	uv_timer_init(&g->loop, &g->sip_timer);
+	uv_timer_init(&g->loop, &g->stop_timer);
+	g->before_waiting.data = g->sip_timer.data = g->stop_timer.data = g;
+	for (size_t i = 0; i < 2; i++) {
+		uv_signal_init(&g->loop, &g->signals[i]);
+		g->signals[i].data = g;
+	}
+	err = sip_endpoint_new(
+		&(struct sip_endpoint_config){ .events = &endpoint_events,
+					       .arg = g,
+					       .product = "Hookswitch/" HOOKSWITCH_VERSION,
+					       .now_ms = uv_now(&g->loop) },
+		&g->endpoint);
+	if (err)
+		return err;
+	sip_endpoint_timers(g->endpoint)->clock = loop_now;
+	sip_endpoint_timers(g->endpoint)->clock_arg = &g->loop;
+	err = start_storage(g);
+	if (!err)
+		err = start_media(g);
+	if (!err)
+		err = start_registrar(g);
+	if (!err)
+		err = listeners_new(&g->loop, g->endpoint, g->config, &g->listeners);
+	if (!err)
+		err = start_calls(g);
+	if (!err)
+		err = control_new(&g->loop, g->config->gateway.state, g->traces, &g->control);
+	if (!err)
+		err = registrar_load(g->registrar, on_loaded, g);
+	if (err)
+		return err;
+	uv_prepare_start(&g->before_waiting, on_before_waiting);
+	for (size_t i = 0; i < 2; i++)
+		uv_signal_start(&g->signals[i], on_signal, signums[i]);
+	return 0;
+}
+
+/* In reverse order of start(); the loop has ended. */
+static void free_all(struct gateway *g)
+{
+	calls_free(g->calls);
+	listeners_free(g->listeners);
+	registrar_free(g->registrar);
+	auth_free(g->auth);
+	domains_free(g->domains);
+	sip_digest_server_free(g->digest);
+	storage_close(g->storage);
+	sip_endpoint_free(g->endpoint);
+	traces_free(g->traces);
+	workers_free(g->workers);
+	dtls_certificate_free(g->certificate);
+	mailbox_free(g->answers);
+}
+
+int gateway_run(struct config *config, const struct gateway_hooks *hooks)
+{
+	struct gateway *g = calloc(1, sizeof(*g));
+	int err;
+
+	if (!g)
+		return -ENOMEM;
+	g->config = config;
+	g->hooks = hooks;
+	err = uv_loop_init(&g->loop);
+	if (err) {
+		free(g);
+		return err;
+	}
+	err = start(g);
+	if (err) {
+		log_error("cannot start: %s", uv_strerror(err));
+		control_close(g->control);
+		workers_stop(g->workers);
+		close_handles(g);
+	}
+	uv_run(&g->loop, UV_RUN_DEFAULT);
+	if (!err)
+		err = g->err;
+	free_all(g);
+	if (uv_loop_close(&g->loop) != 0)
+		log_warn("handles were left open");
+	free(g);
+	return err;
+}

@@ -1,0 +1,306 @@
+/* listeners.c: see listeners.h. */
+#include "gateway/listeners.h"
+
+#include "gateway/domains.h"
+#include "gateway/log.h"
+#include "gateway/web_server.h"
+#include "sip/tcp.h"
+#include "sip/udp.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+
+enum { MOST_OWN = 4 * CONFIG_MAX_LIST };
+
+struct listeners {
+	uv_loop_t *loop;
+	struct sip_endpoint *endpoint;
+	const struct config *config;
+	struct sip_udp *udp[CONFIG_MAX_LIST];
+	size_t n_udp;
+	struct sip_tcp *tcp[CONFIG_MAX_LIST];
+	size_t n_tcp;
+	struct web_server *web;
+	struct sdp_own own[MOST_OWN];
+	size_t n_own;
+};
+
+static struct sip_addr addr_of(const struct config_address *from)
+{
+	struct sip_addr addr = { 0 };
+
+	if (from->addr.ss_family == AF_INET6)
+		memcpy(&addr.sa.v6, &from->addr, sizeof(addr.sa.v6));
+	else
+		memcpy(&addr.sa.v4, &from->addr, sizeof(addr.sa.v4));
+	return addr;
+}
+
+static void add_own(struct listeners *l, const struct config_addresses *list)
+{
+	for (size_t i = 0; i < list->n && l->n_own < MOST_OWN; i++) {
+		struct sip_addr addr = addr_of(&list->list[i]);
+		struct sdp_own *own = &l->own[l->n_own];
+		char mem[SIP_ADDR_TEXT];
+
+		if (!sdp_ip_parse(sip_addr_print_host(&addr, mem), &own->ip))
+			continue;
+		if (sdp_ip_is_unspecified(&own->ip))
+			own->ip.family = 0;
+		own->first = own->last = sip_addr_port(&addr);
+		l->n_own++;
+	}
+}
+
+int listeners_new(uv_loop_t *loop, struct sip_endpoint *endpoint, const struct config *config,
+		  struct listeners **out)
+{
+	struct listeners *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	l->loop = loop;
+	l->endpoint = endpoint;
+	l->config = config;
+	add_own(l, &config->sip.udp);
+	add_own(l, &config->sip.tcp);
+	add_own(l, &config->web.http);
+	add_own(l, &config->web.https);
+	*out = l;
+	return 0;
+}
+
+/* A family that the machine lacks is no error when the address is only our default. */
+static bool may_skip(const struct config_addresses *list, int err)
+{
+	return !list->chosen && (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL);
+}
+
+static int complain(const char *what, const struct config_address *address, int err)
+{
+	log_error("cannot listen on %s %s: %s", what, address->text,
+		  err == -EADDRINUSE ? "another program has this port" : uv_strerror(err));
+	return err;
+}
+
+static int open_sip(struct listeners *l)
+{
+	const struct config_addresses *udp = &l->config->sip.udp, *tcp = &l->config->sip.tcp;
+
+	for (size_t i = 0; i < udp->n; i++) {
+		struct sip_addr addr = addr_of(&udp->list[i]);
+		int err = sip_udp_listen(l->endpoint, l->loop, &addr, &l->udp[l->n_udp]);
+
+		if (err == 0)
+			l->n_udp++;
+		else if (!may_skip(udp, err))
+			return complain("SIP/UDP", &udp->list[i], err);
+	}
+	for (size_t i = 0; i < tcp->n; i++) {
+		struct sip_addr addr = addr_of(&tcp->list[i]);
+		int err = sip_tcp_listen(l->endpoint, l->loop, &addr, &l->tcp[l->n_tcp]);
+
+		if (err == 0)
+			l->n_tcp++;
+		else if (!may_skip(tcp, err))
+			return complain("SIP/TCP", &tcp->list[i], err);
+	}
+	return 0;
+}
+
+static size_t add_web(const struct config_addresses *from, bool tls, struct web_listener *list)
+{
+	for (size_t i = 0; i < from->n; i++)
+		list[i] = (struct web_listener){ .address = addr_of(&from->list[i]),
+						 .tls = tls,
+						 .optional = !from->chosen };
+	return from->n;
+}
+
+static int open_web(struct listeners *l)
+{
+	const struct config *config = l->config;
+	struct web_listener list[2 * CONFIG_MAX_LIST];
+	size_t n = add_web(&config->web.http, false, list);
+	char why[256];
+	int err;
+
+	n += add_web(&config->web.https, true, list + n);
+	if (n == 0)
+		return 0;
+	err = web_server_new(
+		&(struct web_server_config){
+			.loop = l->loop,
+			.endpoint = l->endpoint,
+			.listeners = list,
+			.n_listeners = n,
+			.certificate = config->web.certificate,
+			.key = config->web.key,
+			.origins = (const char *const *)config->web.origins.list,
+			.n_origins = config->web.origins.n,
+			.root = config->web.root,
+			.demo_json = config->web.demo_json,
+		},
+		&l->web, why, sizeof(why));
+	if (err)
+		log_error("%s", why);
+	return err;
+}
+
+int listeners_open(struct listeners *listeners)
+{
+	int err = open_sip(listeners);
+
+	return err ? err : open_web(listeners);
+}
+
+void listeners_close(struct listeners *listeners, void (*on_closed)(void *arg), void *arg)
+{
+	struct web_server *web = listeners->web;
+
+	for (size_t i = 0; i < listeners->n_udp; i++)
+		sip_udp_close(listeners->udp[i]);
+	for (size_t i = 0; i < listeners->n_tcp; i++)
+		sip_tcp_close(listeners->tcp[i]);
+	listeners->n_udp = listeners->n_tcp = 0;
+	listeners->web = NULL;
+	if (web)
+		web_server_close(web, on_closed, arg);
+	else
+		on_closed(arg);
+}
+
+void listeners_free(struct listeners *listeners)
+{
+	free(listeners);
+}
+
+static struct sip_udp *udp_for(struct listeners *l, int family)
+{
+	for (size_t i = 0; i < l->n_udp; i++)
+		if (sip_udp_local(l->udp[i])->sa.any.sa_family == family)
+			return l->udp[i];
+	return NULL;
+}
+
+static struct sip_tcp *tcp_for(struct listeners *l, int family)
+{
+	for (size_t i = 0; i < l->n_tcp; i++)
+		if (sip_tcp_local(l->tcp[i])->sa.any.sa_family == family)
+			return l->tcp[i];
+	return NULL;
+}
+
+int listeners_flow_to(struct listeners *listeners, const struct sip_uri *uri, struct sip_flow **out)
+{
+	struct str transport = STR("udp");
+	struct sip_addr addr = { 0 };
+	char text[SIP_ADDR_TEXT];
+	struct writer w;
+	struct str literal;
+
+	writer_init(&w, text, sizeof(text));
+	writer_put(&w, uri->host_is_ipv6 ? STR("[") : STR(""));
+	writer_put(&w, uri->host);
+	writer_put(&w, uri->host_is_ipv6 ? STR("]") : STR(""));
+	if (writer_end(&w, &literal) != 0 ||
+	    sip_addr_parse(literal, uri->port ? uri->port : 5060, &addr) != 0)
+		return -EBADMSG;
+	if (uri->port) {
+		if (addr.sa.any.sa_family == AF_INET6)
+			addr.sa.v6.sin6_port = htons(uri->port);
+		else
+			addr.sa.v4.sin_port = htons(uri->port);
+	}
+	sip_param(uri->params, STR("transport"), &transport);
+	if (str_ieq(transport, STR("udp"))) {
+		struct sip_udp *udp = udp_for(listeners, addr.sa.any.sa_family);
+
+		return udp ? sip_udp_flow(udp, &addr, out) : -ENOTSUP;
+	}
+	if (str_ieq(transport, STR("tcp"))) {
+		struct sip_tcp *tcp = tcp_for(listeners, addr.sa.any.sa_family);
+
+		return tcp ? sip_tcp_flow(tcp, &addr, out) : -ENOTSUP;
+	}
+	return -ENOTSUP;
+}
+
+int listeners_reopen(struct listeners *listeners, struct str transport,
+		     const struct sip_addr *local, const struct sip_addr *remote,
+		     struct sip_flow **out)
+{
+	struct sip_udp *udp = NULL;
+
+	if (!str_ieq(transport, STR("UDP")))
+		return -ENOENT;
+	for (size_t i = 0; i < listeners->n_udp && !udp; i++)
+		if (sip_addr_eq(sip_udp_local(listeners->udp[i]), local))
+			udp = listeners->udp[i];
+	if (!udp) /* the listener has another address than before */
+		udp = udp_for(listeners, remote->sa.any.sa_family);
+	return udp ? sip_udp_flow(udp, remote, out) : -ENOENT;
+}
+
+const struct sdp_own *listeners_own(const struct listeners *listeners, size_t *n)
+{
+	*n = listeners->n_own;
+	return listeners->own;
+}
+
+static size_t add_addresses(const struct config_addresses *from, struct sip_addr *list, size_t n,
+			    bool *any)
+{
+	for (size_t i = 0; i < from->n && n < MOST_OWN; i++) {
+		struct sip_addr addr = addr_of(&from->list[i]);
+		char mem[SIP_ADDR_TEXT];
+		struct sdp_ip ip;
+
+		*any |= sdp_ip_parse(sip_addr_print_host(&addr, mem), &ip) &&
+			sdp_ip_is_unspecified(&ip);
+		list[n++] = addr;
+	}
+	return n;
+}
+
+/* Bound to all: every address of the machine is ours. */
+static size_t add_machine(struct sip_addr *list, size_t n)
+{
+	uv_interface_address_t *machine;
+	int count;
+
+	if (uv_interface_addresses(&machine, &count) != 0)
+		return n;
+	for (int i = 0; i < count && n < MOST_OWN; i++) {
+		if (machine[i].address.address4.sin_family == AF_INET)
+			list[n++].sa.v4 = machine[i].address.address4;
+		else if (machine[i].address.address6.sin6_family == AF_INET6)
+			list[n++].sa.v6 = machine[i].address.address6;
+	}
+	uv_free_interface_addresses(machine, count);
+	return n;
+}
+
+int listeners_domains(const struct config *config, struct domains **out)
+{
+	struct sip_addr list[MOST_OWN] = { 0 };
+	bool any = false;
+	size_t n = 0;
+
+	n = add_addresses(&config->sip.udp, list, n, &any);
+	n = add_addresses(&config->sip.tcp, list, n, &any);
+	n = add_addresses(&config->web.http, list, n, &any);
+	n = add_addresses(&config->web.https, list, n, &any);
+	if (any)
+		n = add_machine(list, n);
+	return domains_new(
+		&(struct domains_config){
+			.realm = str_of(config->registrar.realm),
+			.names = (const char *const *)config->sip.domains.list,
+			.n_names = config->sip.domains.n,
+			.addresses = list,
+			.n_addresses = n,
+		},
+		out);
+}
