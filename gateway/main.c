@@ -1,6 +1,7 @@
 /* main.c: arguments in, exit code out. The gateway itself begins in gateway.c. */
 #include "gateway/command.h"
 #include "gateway/dev.h"
+#include "gateway/gateway.h"
 #include "gateway/log.h"
 #include "gateway/options.h"
 #include "gateway/own_certificate.h"
@@ -32,32 +33,38 @@ static int check(const struct config *config)
 	return EXIT_OK;
 }
 
+struct running {
+	struct config *config;
+	struct dev *dev; /* NULL without --dev */
+};
+
+static void on_listening(void *arg)
+{
+	const struct running *running = arg;
+
+	if (running->dev)
+		dev_print(running->dev, running->config, stdout);
+}
+
 static int be_the_gateway(struct config *config, const struct options *options)
 {
+	struct running running = { .config = config };
 	char why[256];
-	struct dev *dev = NULL;
 	int code = EXIT_OK;
+	int err = options->dev ? dev_new(config, options->address, &running.dev, why, sizeof(why))
+			       : own_certificate(config, why, sizeof(why));
 
-	if (options->dev) {
-		int err = dev_new(config, options->address, &dev, why, sizeof(why));
-
-		if (err)
-			return command_fail(err == -EINVAL ? EXIT_USAGE : EXIT_TROUBLE, "%s", why);
-	}
-	if (own_certificate(config, why, sizeof(why))) {
-		code = command_fail(EXIT_TROUBLE, "%s", why);
-		goto out;
-	}
+	if (err)
+		return command_fail(options->dev && err == -EINVAL ? EXIT_USAGE : EXIT_TROUBLE,
+				    "%s", why);
 	if (log_start(&(struct log_config){ .level = (enum log_level)config->log.level,
-					    .json = config->log.json })) {
+					    .json = config->log.json }))
 		code = command_fail(EXIT_TROUBLE, "no thread for the log");
-		goto out;
-	}
-	if (dev)
-		dev_print(dev, config, stdout);
+	else if (gateway_run(config, &(struct gateway_hooks){ .on_listening = on_listening,
+							      .arg = &running }))
+		code = EXIT_TROUBLE; /* the log says why */
 	log_stop();
-out:
-	dev_free(dev);
+	dev_free(running.dev);
 	return code;
 }
 
