@@ -16,7 +16,9 @@ void timers_free(struct timers *ts)
 	for (size_t i = 0; i < ts->n; i++)
 		ts->heap[i]->on = NULL;
 	free(ts->heap);
-	*ts = (struct timers){ .now_ms = ts->now_ms };
+	*ts = (struct timers){ .now_ms = ts->now_ms,
+			       .clock = ts->clock,
+			       .clock_arg = ts->clock_arg };
 }
 
 static int make_room(struct timers *ts, size_t want)
@@ -70,6 +72,13 @@ static void sift_down(struct timers *ts, struct timer *t)
 	put(ts, at, t);
 }
 
+uint64_t timers_now(const struct timers *ts)
+{
+	uint64_t now = ts->clock && !ts->running ? ts->clock(ts->clock_arg) : ts->now_ms;
+
+	return now > ts->now_ms ? now : ts->now_ms;
+}
+
 int timer_start(struct timer *t, struct timers *ts, uint64_t in_ms, void (*fn)(void *arg),
 		void *arg)
 {
@@ -77,7 +86,9 @@ int timer_start(struct timer *t, struct timers *ts, uint64_t in_ms, void (*fn)(v
 	if (!t->reserved && make_room(ts, ts->reserved + ts->unreserved + 1))
 		return -ENOMEM;
 
-	t->due_ms = in_ms > UINT64_MAX - 1 - ts->now_ms ? UINT64_MAX - 1 : ts->now_ms + in_ms;
+	uint64_t now = timers_now(ts);
+
+	t->due_ms = in_ms > UINT64_MAX - 1 - now ? UINT64_MAX - 1 : now + in_ms;
 	t->fn = fn;
 	t->arg = arg;
 	t->on = ts;
@@ -132,6 +143,7 @@ uint64_t timers_due(const struct timers *ts)
 
 void timers_run(struct timers *ts, uint64_t now_ms)
 {
+	ts->running = true;
 	while (ts->n > 0 && ts->heap[0]->due_ms <= now_ms) {
 		struct timer *t = ts->heap[0];
 
@@ -140,6 +152,7 @@ void timers_run(struct timers *ts, uint64_t now_ms)
 			ts->now_ms = t->due_ms;
 		t->fn(t->arg);
 	}
+	ts->running = false;
 	if (now_ms > ts->now_ms)
 		ts->now_ms = now_ms;
 }

@@ -18,7 +18,12 @@ struct timers {
 	size_t n, cap;
 	size_t reserved;   /* places promised by timer_reserve() */
 	size_t unreserved; /* running timers without such a promise */
-	uint64_t now_ms;   /* while a timer runs: its due time; else the last run's time */
+	/* Where "now" comes from between two runs, for an owner whose loop handles
+	 * input before it calls timers_run(); NULL: the last run's time. */
+	uint64_t (*clock)(void *arg);
+	void *clock_arg;
+	bool running;	 /* within timers_run(): now_ms is the time */
+	uint64_t now_ms; /* while a timer runs: its due time; else the last run's time */
 };
 
 struct timer {
@@ -33,7 +38,10 @@ struct timer {
 void timers_init(struct timers *ts, uint64_t now_ms);
 void timers_free(struct timers *ts); /* stops all; the timers themselves are not ours */
 
-/* Runs `fn` once, `in_ms` after ts->now_ms; restarts it if it was running.
+/* The time as far as is known. */
+uint64_t timers_now(const struct timers *ts);
+
+/* Runs `fn` once, `in_ms` after timers_now(); restarts it if it was running.
  * 0 or -ENOMEM. A timer struct is zeroed before its first start. */
 int timer_start(struct timer *t, struct timers *ts, uint64_t in_ms, void (*fn)(void *arg),
 		void *arg);
