@@ -13,14 +13,15 @@
 
 #include <uv.h>
 
-#define WEB_MAX_CONNECTIONS 20000  /* open at a time, pages and WebSockets together */
-#define WEB_MAX_PER_ADDRESS 1024   /* ... from one IPv4 address or IPv6 /64 */
-#define WEB_MAX_MESSAGE	    65536  /* octets in one WebSocket message; above it 1009 */
-#define WEB_MAX_FRAGMENTS   32	   /* frames in one message; above it 1008 */
-#define WEB_MAX_QUEUE	    262144 /* octets waiting for a slow reader; above it 1013 */
-#define WEB_MESSAGE_MS	    10000  /* from a message's first frame to its last */
-#define WEB_PING_S	    25	   /* a silent WebSocket is pinged after that */
-#define WEB_DEAD_S	    40	   /* ... and closed after that */
+#define WEB_MAX_CONNECTIONS  20000  /* open at a time, pages and WebSockets together */
+#define WEB_MAX_PENDING	     8192   /* ... of those not (yet) a WebSocket */
+#define WEB_MAX_PENDING_FROM 1024   /* ... and from one IPv4 address or IPv6 /64 */
+#define WEB_MAX_MESSAGE	     65536  /* octets in one WebSocket message; above it 1009 */
+#define WEB_MAX_FRAGMENTS    32	    /* frames in one message; above it 1008 */
+#define WEB_MAX_QUEUE	     262144 /* octets waiting for a slow reader; above it it is cut off */
+#define WEB_MESSAGE_MS	     10000  /* from a message's first frame to its last */
+#define WEB_PING_S	     25	    /* a silent WebSocket is pinged after that */
+#define WEB_DEAD_S	     40	    /* ... and closed after that */
 
 struct web_server;
 
@@ -39,15 +40,18 @@ struct web_server_config {
 	const char *key;
 	const char *const *origins; /* "https://host[:port]", besides our own host */
 	size_t n_origins;
-	const char *root;	/* folder of the pages; NULL: none */
-	const char *demo_json;	/* what GET /demo.json answers; NULL: 404 */
-	size_t max_connections; /* 0: WEB_MAX_CONNECTIONS */
+	const char *root;	 /* folder of the pages; NULL: none */
+	const char *demo_json;	 /* what GET /demo.json answers; NULL: 404 */
+	size_t max_connections;	 /* 0: WEB_MAX_CONNECTIONS */
+	unsigned ping_s, dead_s; /* 0: WEB_PING_S, WEB_DEAD_S */
+	unsigned message_ms;	 /* 0: WEB_MESSAGE_MS */
 };
 
 /* Reads the pages, checks certificate and key, and listens. All text is copied.
  * 0, -ENOMEM, -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -ENOENT (a file), -EBADMSG
  * (certificate or key unusable, or not a pair), -EIO; `why` of `why_bytes` gets
- * one line for the log that names the address or the file. */
+ * one line for the log that names the address or the file. Whatever was begun is
+ * taken down by the loop's next turns. */
 int web_server_new(const struct web_server_config *config, struct web_server **out, char *why,
 		   size_t why_bytes);
 
@@ -56,10 +60,6 @@ const struct sip_addr *web_server_local(const struct web_server *server, size_t 
 
 /* Open WebSockets. */
 size_t web_server_flows(const struct web_server *server);
-
-/* Reads the certificate and key files again for new connections. 0, or as
- * web_server_new(); then the old pair stays in use. */
-int web_server_reload(struct web_server *server, char *why, size_t why_bytes);
 
 /* Stops listening and closes all connections (1001): sip_flow_closed() is called
  * for each flow from the loop, then `on_closed` once (may be NULL), then all is

@@ -1,0 +1,296 @@
+/* web_http.c: HTTP requests: GET and HEAD of the pages, and the gate through
+ * which upgrades pass. Protocol 0 of libwebsockets: it gets everything that is
+ * not an established "sip" WebSocket, also the life and death of connections. */
+#include "gateway/web_internal.h"
+#include "gateway/web_origin.h"
+
+#include <libwebsockets.h>
+
+enum {
+	CHUNK = 16384, /* octets of a body written at a time */
+	RESPONSE_HEADERS = 2048,
+	MAX_BODY = 65536, /* of a request */
+	STALLED_S = 30,	  /* nothing of a response could be written for that long */
+};
+
+/* What is left to write of a response; libwebsockets owns and zeroes it. */
+struct exchange {
+	const char *body;
+	size_t left;
+	bool last; /* close the connection after it */
+};
+
+/* On every response. The page loads nothing from elsewhere and runs no inline
+ * script; it may open WebSockets to any gateway. */
+static const char *const security_headers[][2] = {
+	{ "content-security-policy:",
+	  "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
+	  "media-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+	  "form-action 'self'; frame-ancestors 'none'" },
+	{ "x-content-type-options:", "nosniff" },
+	{ "x-frame-options:", "DENY" },
+	{ "referrer-policy:", "no-referrer" },
+};
+
+struct response {
+	unsigned status;
+	const char *type;
+	const char *body;
+	size_t bytes;
+	const char *etag;
+	const char *extra_name, *extra; /* one more header; name with its colon */
+	bool head;			/* no body, but its length */
+	bool last;
+};
+
+static int header(struct lws *wsi, const char *name, const char *value, unsigned char **p,
+		  unsigned char *end)
+{
+	struct str text = str_of(value);
+
+	return lws_add_http_header_by_name(wsi, (const unsigned char *)name,
+					   (const unsigned char *)text.p, (int)text.n, p, end);
+}
+
+/* 0, or -1: hang up. Only headers are written here, the body when writeable. */
+static int respond(struct lws *wsi, struct exchange *exchange, const struct response *response)
+{
+	unsigned char mem[LWS_PRE + RESPONSE_HEADERS];
+	unsigned char *start = mem + LWS_PRE, *p = start, *end = mem + sizeof(mem) - 1;
+	int bad = lws_add_http_header_status(wsi, response->status, &p, end);
+
+	for (size_t i = 0; i < sizeof(security_headers) / sizeof(security_headers[0]); i++)
+		bad |= header(wsi, security_headers[i][0], security_headers[i][1], &p, end);
+	if (response->type)
+		bad |= header(wsi, "content-type:", response->type, &p, end);
+	if (response->etag)
+		bad |= header(wsi, "etag:", response->etag, &p, end);
+	bad |= header(wsi, "cache-control:", response->etag ? "no-cache" : "no-store", &p, end);
+	if (response->extra)
+		bad |= header(wsi, response->extra_name, response->extra, &p, end);
+	if (response->last)
+		bad |= header(wsi, "connection:", "close", &p, end);
+	if (response->status != 304)
+		bad |= lws_add_http_header_content_length(wsi, response->bytes, &p, end);
+	if (bad || lws_finalize_write_http_header(wsi, start, &p, end) < 0)
+		return -1;
+	if (!exchange)
+		return 0;
+	exchange->body = response->body;
+	exchange->left = response->head || response->status == 304 ? 0 : response->bytes;
+	exchange->last = response->last;
+	lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, STALLED_S);
+	lws_callback_on_writable(wsi);
+	return 0;
+}
+
+static const struct {
+	unsigned status;
+	const char *text;
+} errors[] = {
+	{ 400, "400 Bad Request\n" },	   { 403, "403 Forbidden\n" },
+	{ 404, "404 Not Found\n" },	   { 405, "405 Method Not Allowed\n" },
+	{ 411, "411 Length Required\n" },  { 413, "413 Content Too Large\n" },
+	{ 426, "426 Upgrade Required\n" },
+};
+
+/* `exchange` NULL: headers only. */
+static int respond_error(struct lws *wsi, struct exchange *exchange, unsigned status, bool head)
+{
+	struct response response = { .status = status,
+				     .type = "text/plain; charset=utf-8",
+				     .body = "",
+				     .head = head,
+				     .last = status != 404 };
+
+	for (size_t i = 0; exchange && i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (errors[i].status == status)
+			response.body = errors[i].text;
+	response.bytes = str_of(response.body).n;
+	if (status == 405) {
+		response.extra_name = "allow:";
+		response.extra = "GET, HEAD";
+	} else if (status == 426) {
+		response.extra_name = "sec-websocket-version:";
+		response.extra = "13";
+	}
+	return respond(wsi, exchange, &response);
+}
+
+/* The value of a request header in `mem`; a header that does not fit becomes one
+ * octet that fits nothing. */
+static struct str request_header(struct lws *wsi, enum lws_token_indexes token, char *mem,
+				 size_t cap)
+{
+	int n = lws_hdr_total_length(wsi, token);
+
+	if (n <= 0)
+		return (struct str){ mem, 0 };
+	if ((size_t)n >= cap || lws_hdr_copy(wsi, mem, (int)cap, token) != n)
+		return STR("\x7f");
+	return (struct str){ mem, (size_t)n };
+}
+
+/* libwebsockets waits for ever for a chunked body or one of negative length. */
+static unsigned body_refusal(struct lws *wsi, bool has_body)
+{
+	char mem[32];
+	struct str length = request_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, mem, sizeof(mem));
+	uint64_t bytes = 0;
+
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
+		return 411;
+	if (str_empty(length))
+		return has_body ? 411 : 0;
+	if (!str_to_u64(length, 0, UINT64_MAX, &bytes))
+		return 411;
+	return bytes > (has_body ? MAX_BODY : 0) ? 413 : 0;
+}
+
+static bool lists_sip(struct str protocols)
+{
+	while (!str_empty(protocols))
+		if (str_eq(str_trim(str_cut(&protocols, ',')), STR("sip")))
+			return true;
+	return false;
+}
+
+unsigned web_upgrade_refusal(struct lws *wsi)
+{
+	const struct web_server *server = lws_context_user(lws_get_context(wsi));
+	char mem[512], host_mem[512];
+	struct str origin, host;
+
+	if (server->state != WEB_OPEN)
+		return 400;
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
+		return 405;
+	if (!str_ieq(request_header(wsi, WSI_TOKEN_UPGRADE, mem, sizeof(mem)), STR("websocket")))
+		return 400;
+	if (body_refusal(wsi, false))
+		return body_refusal(wsi, false);
+	if (!str_eq(request_header(wsi, WSI_TOKEN_VERSION, mem, sizeof(mem)), STR("13")))
+		return 426;
+	if (request_header(wsi, WSI_TOKEN_KEY, mem, sizeof(mem)).n != 24)
+		return 400;
+	if (!lists_sip(request_header(wsi, WSI_TOKEN_PROTOCOL, mem, sizeof(mem))))
+		return 400;
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) <= 0)
+		return 0; /* not a browser */
+	origin = request_header(wsi, WSI_TOKEN_ORIGIN, mem, sizeof(mem));
+	host = request_header(wsi, WSI_TOKEN_HOST, host_mem, sizeof(host_mem));
+	return web_origin_allowed(origin, host, (const char *const *)server->origins,
+				  server->n_origins)
+		       ? 0
+		       : 403;
+}
+
+/* >0: answered here; <0: hang up; 0: the upgrade may go on. */
+static int confirm_upgrade(struct lws *wsi)
+{
+	unsigned status = web_upgrade_refusal(wsi);
+
+	if (status == 0)
+		return 0;
+	return respond_error(wsi, NULL, status, true) ? -1 : 1;
+}
+
+static const struct web_file *find(const struct web_server *server, struct str path)
+{
+	if (server->demo.body && str_eq(path, STR("/demo.json")))
+		return &server->demo;
+	return web_files_find(server->files, path);
+}
+
+static int request(struct lws *wsi, struct exchange *exchange)
+{
+	const struct web_server *server = lws_context_user(lws_get_context(wsi));
+	char *uri = NULL, mem[128];
+	int n = 0, method = lws_http_get_uri_and_method(wsi, &uri, &n);
+	bool head = method == LWSHUMETH_HEAD;
+	bool read_only = head || method == LWSHUMETH_GET;
+	unsigned refused = body_refusal(wsi, !read_only);
+
+	memset(exchange, 0, sizeof(*exchange));
+	if (refused || !read_only)
+		return respond_error(wsi, exchange, refused ? refused : 405, head);
+
+	struct str path = { uri, n > 0 ? (size_t)n : 0 };
+	const struct web_file *file = find(server, path);
+
+	if (!file)
+		return respond_error(wsi, exchange, 404, head);
+
+	struct response response = { .status = 200,
+				     .type = file->type,
+				     .body = file->body,
+				     .bytes = file->bytes,
+				     .etag = *file->etag ? file->etag : NULL,
+				     .head = head };
+	struct str known = request_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, mem, sizeof(mem));
+
+	if (response.etag && str_eq(known, str_of(file->etag)))
+		response.status = 304;
+	return respond(wsi, exchange, &response);
+}
+
+/* The next piece of the body; at its end the next request, or the end. */
+static int write_body(struct lws *wsi, struct exchange *exchange)
+{
+	unsigned char mem[LWS_PRE + CHUNK];
+	size_t n = exchange->left < CHUNK ? exchange->left : CHUNK;
+
+	if (n > 0) {
+		memcpy(mem + LWS_PRE, exchange->body, n);
+		exchange->body += n;
+		exchange->left -= n;
+		if (lws_write(wsi, mem + LWS_PRE, n,
+			      exchange->left ? LWS_WRITE_HTTP : LWS_WRITE_HTTP_FINAL) < (int)n)
+			return -1;
+	}
+	if (exchange->left > 0) {
+		lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, STALLED_S);
+		lws_callback_on_writable(wsi);
+		return 0;
+	}
+	return exchange->last || lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+		   size_t n)
+{
+	struct web_server *server = lws_context_user(lws_get_context(wsi));
+
+	(void)in;
+	(void)n;
+	switch (reason) {
+	case LWS_CALLBACK_WSI_CREATE:
+		server->wsis++;
+		return 0;
+	case LWS_CALLBACK_WSI_DESTROY:
+		server->wsis--;
+		if (web_conn_of(wsi))
+			web_conn_gone(web_conn_of(wsi));
+		return 0;
+	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+		return confirm_upgrade(wsi);
+	case LWS_CALLBACK_HTTP:
+		return request(wsi, user);
+	case LWS_CALLBACK_HTTP_WRITEABLE:
+		return write_body(wsi, user);
+	case LWS_CALLBACK_HTTP_BODY: /* was refused */
+	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* a WebSocket without subprotocol */
+	case LWS_CALLBACK_ESTABLISHED:		      /* comes here: never */
+	case LWS_CALLBACK_RECEIVE:
+		return -1;
+	default: /* EVENT_WAIT_CANCELLED among others: anything but 0 closes */
+		return 0;
+	}
+}
+
+const struct lws_protocols web_http_protocol = {
+	.name = "http",
+	.callback = on_http,
+	.per_session_data_size = sizeof(struct exchange),
+};

@@ -1,0 +1,91 @@
+/* web_internal.h: shared by the web_*.c files.
+ *
+ *   web_listen.c   sockets accepted, within limits --> libwebsockets
+ *   web_server.c   the libwebsockets context: start and end
+ *   web_http.c     requests: pages, and which upgrades are let through
+ *   web_sip.c      an established WebSocket as a flow of the endpoint
+ *
+ * Signalling loop only. */
+#pragma once
+
+#include "gateway/web_files.h"
+#include "gateway/web_server.h"
+
+#include <libwebsockets.h>
+
+enum { WEB_SOURCES = 4096 };
+
+/* One accepted connection, from accept() until libwebsockets let go of it. */
+struct web_conn {
+	struct web_server *server;
+	struct web_socket *socket; /* it was accepted on */
+	struct sip_addr remote;
+	unsigned source; /* its slot in server->pending_from */
+	bool pending;	 /* not (yet) a WebSocket: counted there */
+	bool adopting;	 /* libwebsockets is being given it */
+	bool gone;	 /* ... and has let go of it meanwhile */
+};
+
+/* One listening socket. */
+struct web_socket {
+	struct web_server *server;
+	struct sip_addr local;
+	bool tls;
+	int fd; /* -1: skipped */
+	bool polling;
+	uv_poll_t poll;
+	uv_timer_t pause; /* no descriptors left: accept again later */
+};
+
+struct web_server {
+	uv_loop_t *loop;
+	struct sip_endpoint *endpoint;
+	struct lws_context *context;	  /* NULL once it is destroyed */
+	struct lws_vhost *plain, *secure; /* NULL when no listener needs it */
+	void *loops[1];			  /* libwebsockets keeps pointing at it */
+	lws_retry_bo_t idle;		  /* likewise: when to ping, when to hang up */
+
+	struct web_files *files;
+	char **origins;
+	size_t n_origins;
+	struct web_file demo; /* path NULL: none */
+
+	struct web_socket *sockets; /* as many as there are listeners */
+	size_t n_sockets;
+	size_t open_handles; /* of ours that the loop still holds */
+
+	size_t max_connections;
+	unsigned message_ms;
+	size_t connections, pending;
+	uint16_t pending_from[WEB_SOURCES]; /* by a keyed hash of the address */
+	uint64_t source_key[2];
+
+	struct web_flow *flows; /* open WebSockets */
+	size_t n_flows;
+	size_t wsis; /* what libwebsockets has made and not destroyed */
+
+	enum { WEB_STARTING, WEB_OPEN, WEB_GOODBYE, WEB_DESTROYING, WEB_CLOSED } state;
+	uv_timer_t closing;	/* drives the steps of closing */
+	uint64_t goodbye_by_ms; /* uv_now() at which patience ends */
+	void (*on_closed)(void *arg);
+	void *arg;
+};
+
+/* web_listen.c */
+int web_socket_open(struct web_server *server, struct web_socket *socket,
+		    const struct web_listener *listener, char *why, size_t why_bytes);
+void web_socket_close(struct web_socket *socket);
+void web_conn_not_pending(struct web_conn *conn);
+void web_conn_gone(struct web_conn *conn); /* libwebsockets has let go of it */
+
+/* web_server.c */
+struct web_conn *web_conn_of(struct lws *wsi);
+
+/* web_http.c */
+extern const struct lws_protocols web_http_protocol;
+/* Why this upgrade must be refused: an HTTP status, or 0. */
+unsigned web_upgrade_refusal(struct lws *wsi);
+
+/* web_sip.c */
+extern const struct lws_protocols web_sip_protocol;
+void web_flows_close(struct web_server *server); /* says 1001 to all */

@@ -1,0 +1,337 @@
+/* web_sip.c: an established WebSocket as a flow of the endpoint (RFC 7118).
+ *
+ *   OPEN --we or the endpoint close--> CLOSING --queue written, close frame--> (gone)
+ *
+ * A flow lies in libwebsockets' per-connection memory, so it lives from
+ * ESTABLISHED to CLOSED and sip_flow_closed() is called in the latter, once.
+ * Messages are written in WRITEABLE only, one at a time. */
+#include "gateway/utf8.h"
+#include "gateway/web_internal.h"
+
+#include <errno.h>
+#include <libwebsockets.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum {
+	RX_BUFFER = 4096, /* libwebsockets hands over a frame in pieces of that */
+	CLOSE_S = 5,	  /* for the queue and the closing handshake */
+};
+
+struct message {
+	struct message *next;
+	size_t n;
+	bool text;
+	unsigned char mem[]; /* LWS_PRE octets, then n */
+};
+
+struct web_flow {
+	struct sip_flow sip; /* first */
+	struct web_server *server;
+	struct lws *wsi;
+	struct web_flow *next, **link; /* server->flows */
+	enum { FLOW_NONE, FLOW_OPEN, FLOW_CLOSING } state;
+	enum lws_close_status why;
+
+	struct message *queue, **queue_end;
+	size_t queued; /* octets */
+
+	/* the message being received */
+	char *in;
+	size_t in_n, in_cap;
+	unsigned frames;
+	bool in_message, in_text;
+	uint64_t rest_by_ms; /* uv_now() at which the rest of it must have come */
+};
+
+static struct web_flow *flow_of(struct sip_flow *flow)
+{
+	return (struct web_flow *)flow;
+}
+
+/* --- toward the page --- */
+
+/* It gets `CLOSE_S` to take what is queued and to answer the close frame. */
+static void start_closing(struct web_flow *flow, enum lws_close_status why)
+{
+	if (flow->state != FLOW_OPEN)
+		return;
+	flow->state = FLOW_CLOSING;
+	flow->why = why;
+	lws_set_timeout(flow->wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_S);
+	lws_callback_on_writable(flow->wsi);
+}
+
+static int transport_send(struct sip_flow *sip, struct str text)
+{
+	struct web_flow *flow = flow_of(sip);
+	struct message *message;
+
+	if (flow->state != FLOW_OPEN)
+		return -EPIPE;
+	if (text.n == 0 || text.n > WEB_MAX_MESSAGE)
+		return -EMSGSIZE;
+	if (flow->queued + text.n > WEB_MAX_QUEUE) {
+		/* A slow reader: it would not read a close frame either. */
+		flow->state = FLOW_CLOSING;
+		lws_set_timeout(flow->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+		return -ENOBUFS;
+	}
+	message = malloc(sizeof(*message) + LWS_PRE + text.n);
+	if (!message)
+		return -ENOMEM;
+	message->next = NULL;
+	message->n = text.n;
+	message->text = utf8_valid(text); /* a browser fails the connection otherwise */
+	memcpy(message->mem + LWS_PRE, text.p, text.n);
+	*flow->queue_end = message;
+	flow->queue_end = &message->next;
+	flow->queued += text.n;
+	lws_callback_on_writable(flow->wsi);
+	return 0;
+}
+
+static void transport_close(struct sip_flow *sip)
+{
+	start_closing(flow_of(sip), LWS_CLOSE_STATUS_NORMAL);
+}
+
+static int close_now(struct web_flow *flow, enum lws_close_status why)
+{
+	flow->state = FLOW_CLOSING;
+	lws_close_reason(flow->wsi, why, NULL, 0);
+	return -1;
+}
+
+static int writeable(struct web_flow *flow)
+{
+	struct message *message = flow->queue;
+
+	if (!message)
+		return flow->state == FLOW_CLOSING ? close_now(flow, flow->why) : 0;
+	flow->queue = message->next;
+	if (!flow->queue)
+		flow->queue_end = &flow->queue;
+	flow->queued -= message->n;
+
+	int n = lws_write(flow->wsi, message->mem + LWS_PRE, message->n,
+			  message->text ? LWS_WRITE_TEXT : LWS_WRITE_BINARY);
+	bool failed = n < 0 || (size_t)n < message->n;
+
+	free(message);
+	if (failed)
+		return -1;
+	if (flow->queue || flow->state == FLOW_CLOSING)
+		lws_callback_on_writable(flow->wsi);
+	return 0;
+}
+
+/* --- from the page --- */
+
+/* CRLF CRLF is a ping and answered by CRLF (RFC 5626 §3.5.1); a CRLF alone is
+ * the answer to one of ours. */
+static bool is_keepalive(struct web_flow *flow, struct str text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] != '\r' && text.p[i] != '\n')
+			return false;
+	if (str_starts(text, STR("\r\n\r\n")))
+		transport_send(&flow->sip, STR("\r\n"));
+	return true;
+}
+
+static void forget_message(struct web_flow *flow)
+{
+	if (flow->in_cap > RX_BUFFER) {
+		free(flow->in);
+		flow->in = NULL;
+		flow->in_cap = 0;
+	}
+	flow->in_n = 0;
+	flow->frames = 0;
+	flow->in_message = false;
+}
+
+static int append(struct web_flow *flow, struct str piece)
+{
+	size_t need = flow->in_n + piece.n;
+
+	if (need > flow->in_cap) {
+		size_t cap = need <= RX_BUFFER ? RX_BUFFER : 2 * need;
+		char *in = realloc(flow->in, cap < WEB_MAX_MESSAGE ? cap : WEB_MAX_MESSAGE);
+
+		if (!in)
+			return -ENOMEM;
+		flow->in = in;
+		flow->in_cap = cap < WEB_MAX_MESSAGE ? cap : WEB_MAX_MESSAGE;
+	}
+	if (piece.n)
+		memcpy(flow->in + flow->in_n, piece.p, piece.n);
+	flow->in_n = need;
+	return 0;
+}
+
+/* The timer cannot be cancelled reliably (4.1.6 fires it at once), so it checks. */
+static void await_rest(struct web_flow *flow)
+{
+	flow->rest_by_ms = uv_now(flow->server->loop) + flow->server->message_ms;
+	lws_set_timer_usecs(flow->wsi, flow->server->message_ms * (lws_usec_t)1000);
+}
+
+static int timer_fired(struct web_flow *flow)
+{
+	uint64_t now_ms = uv_now(flow->server->loop);
+
+	if (flow->state != FLOW_OPEN || !flow->in_message)
+		return 0;
+	if (now_ms >= flow->rest_by_ms)
+		return close_now(flow, LWS_CLOSE_STATUS_POLICY_VIOLATION);
+	lws_set_timer_usecs(flow->wsi, (lws_usec_t)(flow->rest_by_ms - now_ms) * 1000);
+	return 0;
+}
+
+static int receive(struct web_flow *flow, struct str piece)
+{
+	size_t remaining = lws_remaining_packet_payload(flow->wsi);
+	bool whole = lws_is_final_fragment(flow->wsi) && remaining == 0;
+
+	if (flow->state != FLOW_OPEN)
+		return 0;
+	lws_validity_confirmed(flow->wsi);
+	if (!flow->in_message) {
+		flow->in_message = true;
+		flow->in_text = !lws_frame_is_binary(flow->wsi);
+		if (!whole)
+			await_rest(flow);
+	}
+	flow->frames += remaining == 0;
+	if (piece.n > WEB_MAX_MESSAGE - flow->in_n ||
+	    remaining > WEB_MAX_MESSAGE - flow->in_n - piece.n)
+		return close_now(flow, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE);
+	if (flow->frames > WEB_MAX_FRAGMENTS)
+		return close_now(flow, LWS_CLOSE_STATUS_POLICY_VIOLATION);
+
+	if (!whole || flow->in_n > 0) {
+		if (append(flow, piece))
+			return close_now(flow, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION);
+		if (!whole)
+			return 0;
+		piece = (struct str){ flow->in, flow->in_n };
+	}
+	if (flow->in_text && !utf8_valid(piece))
+		return close_now(flow, LWS_CLOSE_STATUS_INVALID_PAYLOAD);
+	if (!is_keepalive(flow, piece))
+		sip_flow_received(&flow->sip, piece);
+	forget_message(flow);
+	return 0;
+}
+
+/* --- its life --- */
+
+static const struct sip_transport transports[] = {
+	{ .via = "WS",
+	  .param = "ws",
+	  .port = 80,
+	  .reliable = true,
+	  .web = true,
+	  .framing = SIP_WEBSOCKET,
+	  .send = transport_send,
+	  .close = transport_close },
+	{ .via = "WSS",
+	  .param = "ws", /* RFC 7118 §5.2.4: the URI parameter knows no wss */
+	  .port = 443,
+	  .reliable = true,
+	  .secure = true,
+	  .web = true,
+	  .framing = SIP_WEBSOCKET,
+	  .send = transport_send,
+	  .close = transport_close },
+};
+
+static int established(struct lws *wsi, struct web_flow *flow)
+{
+	struct web_conn *conn = web_conn_of(wsi);
+	char mem[SIP_ADDR_TEXT];
+	socklen_t n = sizeof(flow->sip.local.sa);
+
+	if (!conn || conn->server->state != WEB_OPEN)
+		return -1;
+	flow->wsi = wsi;
+	flow->server = conn->server;
+	flow->queue_end = &flow->queue;
+	flow->sip.transport = &transports[conn->socket->tls];
+	flow->sip.remote = conn->remote;
+	if (getsockname(lws_get_socket_fd(wsi), &flow->sip.local.sa.any, &n))
+		flow->sip.local = conn->socket->local;
+	str_copy(sip_addr_print(&flow->sip.local, mem), flow->sip.sent_by,
+		 sizeof(flow->sip.sent_by));
+	if (sip_flow_opened(flow->server->endpoint, &flow->sip))
+		return close_now(flow, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION);
+	web_conn_not_pending(conn);
+	flow->state = FLOW_OPEN;
+	flow->next = flow->server->flows;
+	flow->link = &flow->server->flows;
+	if (flow->next)
+		flow->next->link = &flow->next;
+	flow->server->flows = flow;
+	flow->server->n_flows++;
+	return 0;
+}
+
+static void closed(struct web_flow *flow)
+{
+	if (!flow->link) /* was never open */
+		return;
+	flow->state = FLOW_CLOSING;
+	*flow->link = flow->next;
+	if (flow->next)
+		flow->next->link = flow->link;
+	flow->link = NULL;
+	flow->server->n_flows--;
+	sip_flow_closed(&flow->sip);
+	while (flow->queue) {
+		struct message *message = flow->queue;
+
+		flow->queue = message->next;
+		free(message);
+	}
+	free(flow->in);
+	flow->in = NULL;
+}
+
+void web_flows_close(struct web_server *server)
+{
+	for (struct web_flow *flow = server->flows; flow; flow = flow->next)
+		start_closing(flow, LWS_CLOSE_STATUS_GOINGAWAY);
+}
+
+static int on_sip(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t n)
+{
+	struct web_flow *flow = user;
+
+	switch (reason) {
+	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+		return web_upgrade_refusal(wsi) ? -1 : 0;
+	case LWS_CALLBACK_ESTABLISHED:
+		return established(wsi, flow);
+	case LWS_CALLBACK_RECEIVE:
+		return receive(flow, (struct str){ in, n });
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		return writeable(flow);
+	case LWS_CALLBACK_TIMER:
+		return timer_fired(flow);
+	case LWS_CALLBACK_CLOSED:
+		closed(flow);
+		return 0;
+	default: /* EVENT_WAIT_CANCELLED among others: anything but 0 closes */
+		return 0;
+	}
+}
+
+const struct lws_protocols web_sip_protocol = {
+	.name = "sip",
+	.callback = on_sip,
+	.per_session_data_size = sizeof(struct web_flow),
+	.rx_buffer_size = RX_BUFFER,
+};
