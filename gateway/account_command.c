@@ -75,7 +75,7 @@ static int read_password(const char *user, const char *file, struct password *ou
 	if (file || !isatty(STDIN_FILENO))
 		return take_line(stdin, out);
 
-	struct password again;
+	struct password again = { 0 };
 	int err = ask("Password of", user, out);
 	if (!err)
 		err = ask("Once more, password of", user, &again);

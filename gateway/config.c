@@ -8,6 +8,7 @@
 #include "gateway/log.h"
 
 #include <ctype.h>
+#include <assert.h>
 #include <errno.h>
 #include <glib.h>
 #include <stdio.h>
@@ -202,6 +203,7 @@ static int complete(struct config *c)
 							 : (uint32_t)cores;
 	}
 	if (!c->registrar.database) {
+		assert(c->gateway.state); /* its key has min 1: never empty */
 		size_t room = strlen(c->gateway.state) + sizeof(database);
 
 		c->registrar.database = malloc(room);

@@ -8,6 +8,7 @@
 #include "sdp/str.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <ftw.h>
 #include <jansson.h>
@@ -55,8 +56,10 @@ static int make_folder(struct dev *dev)
 		return -ENOMEM;
 	snprintf(folder, room, "%s/%s", base, name);
 	if (!mkdtemp(folder)) {
+		int err = -errno;
+
 		free(folder);
-		return -errno;
+		return err;
 	}
 	dev->folder = folder;
 	return 0;
@@ -184,6 +187,7 @@ static int fill(struct dev *dev, struct config *config, const char *address, cha
 	err = make_folder(dev);
 	if (err)
 		return err;
+	assert(dev->folder);
 	err = replace(&config->gateway.state, dev->folder, "");
 	if (!err)
 		err = replace(&config->registrar.database, dev->folder, "/hookswitch.db");
