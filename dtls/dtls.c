@@ -1,16 +1,9 @@
-/* dtls.c: see dtls.h.
- *
- * OpenSSL sees one BIO of ours: a read gives the datagram at hand, a write is
- * one datagram to the peer (a memory BIO would glue them together). Events are
- * called when OpenSSL is off the stack, all but `send`. */
-#include "dtls/dtls.h"
-
+/* dtls.c: see dtls.h. Events are called when OpenSSL is off the stack, all but `send`. */
 #include "dtls/openssl.h"
+#include "dtls/private.h"
 
-#include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <openssl/srtp.h>
 
 #include <errno.h>
@@ -21,191 +14,11 @@ enum {
 	RECORD_HEADER = 13,
 	MOST_RECORD = (1 << 14) + 2048,
 	CONTENT_FIRST = 20,
-	CONTENT_HANDSHAKE = 22,
 	CONTENT_LAST = 23,
-	UDP_OVERHEAD = 28, /* IPv4 and UDP headers, part of the link's MTU */
 	FIRST_TIMER_US = 100 * 1000,
 	LAST_TIMER_US = 3200 * 1000,
 	KEY_BYTES = 16,
 };
-
-struct dtls_context {
-	SSL_CTX *ssl;
-};
-
-struct dtls {
-	const struct dtls_context *context;
-	enum dtls_role role;
-	const struct dtls_events *events;
-	void *arg;
-	struct dtls_fingerprint remote; /* n is 0 until told */
-
-	enum dtls_state state;
-	SSL *ssl;		/* kept when connected: a repeated last flight is answered */
-	const uint8_t *at_hand; /* the datagram being received; NULL once OpenSSL took it */
-	size_t at_hand_n;
-	bool answered;	 /* as a server: we sent a handshake message */
-	const char *why; /* of the last failure */
-
-	uint64_t span_ms; /* from dtls_start() to the deadline */
-	uint64_t deadline_ms, due_ms;
-	size_t datagrams, bytes; /* received in the handshake */
-	uint64_t dropped;
-
-	int depth; /* functions of ours on the stack */
-	bool freed;
-};
-
-/* ---- the BIO ---- */
-
-static int bio_write(BIO *bio, const char *bytes, int n)
-{
-	struct dtls *d = BIO_get_data(bio);
-
-	BIO_clear_retry_flags(bio);
-	if (n <= 0)
-		return 0;
-	if ((uint8_t)bytes[0] == CONTENT_HANDSHAKE)
-		d->answered = true;
-	/* A server that has not answered does not say why: the bad ClientHello need not
-	 * be the peer's, but the alert would go to the peer. */
-	if (d->role == DTLS_SERVER && !d->answered)
-		return n;
-	if (!d->freed)
-		d->events->send(d->arg, (const uint8_t *)bytes, (size_t)n);
-	return n;
-}
-
-static int bio_read(BIO *bio, char *bytes, int size)
-{
-	struct dtls *d = BIO_get_data(bio);
-
-	BIO_clear_retry_flags(bio);
-	if (!d->at_hand || size <= 0) {
-		BIO_set_retry_read(bio);
-		return -1;
-	}
-	size_t n = d->at_hand_n < (size_t)size ? d->at_hand_n : (size_t)size;
-	memcpy(bytes, d->at_hand, n);
-	d->at_hand = NULL;
-	return (int)n;
-}
-
-static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
-{
-	(void)bio, (void)number, (void)pointer;
-	switch (command) {
-	case BIO_CTRL_FLUSH:
-	case BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT:
-		return 1;
-	case BIO_CTRL_DGRAM_GET_MTU_OVERHEAD:
-		return UDP_OVERHEAD;
-	case BIO_CTRL_DGRAM_QUERY_MTU:
-	case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
-		return DTLS_MTU - UDP_OVERHEAD;
-	default:
-		return 0;
-	}
-}
-
-static int bio_create(BIO *bio)
-{
-	BIO_set_init(bio, 1);
-	return 1;
-}
-
-static BIO_METHOD *bio_method;
-
-static void make_bio_method(void)
-{
-	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "dtls");
-
-	if (m && BIO_meth_set_write(m, bio_write) && BIO_meth_set_read(m, bio_read) &&
-	    BIO_meth_set_ctrl(m, bio_ctrl) && BIO_meth_set_create(m, bio_create))
-		bio_method = m;
-	else
-		BIO_meth_free(m);
-}
-
-/* ---- the context ---- */
-
-/* In place of a chain's verification: the fingerprint is what counts. Without one
- * yet, the comparison comes later; it always comes before keys are exported. */
-static int verify(X509_STORE_CTX *store, void *unused)
-{
-	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct dtls *d = SSL_get_app_data(ssl);
-	const X509 *x509 = X509_STORE_CTX_get0_cert(store);
-
-	(void)unused;
-	if (d->remote.n == 0 || (x509 && dtls_fingerprint_matches(&d->remote, x509)))
-		return 1;
-	d->why = "the certificate does not match the fingerprint";
-	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
-	return 0;
-}
-
-static const char *profile_list(unsigned profiles)
-{
-	switch (profiles) {
-	case DTLS_OFFER_GCM:
-		return "SRTP_AEAD_AES_128_GCM";
-	case DTLS_OFFER_CM:
-		return "SRTP_AES128_CM_SHA1_80";
-	case DTLS_OFFER_ALL:
-		return "SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80";
-	default:
-		return NULL;
-	}
-}
-
-static bool set_up(SSL_CTX *ctx, const struct dtls_certificate *certificate, const char *profiles)
-{
-	SSL_CTX_set_options(ctx, SSL_OP_NO_QUERY_MTU | SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
-					 SSL_OP_NO_COMPRESSION);
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_read_ahead(ctx, 1);
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	SSL_CTX_set_cert_verify_callback(ctx, verify, NULL);
-	return SSL_CTX_set_min_proto_version(ctx, DTLS1_2_VERSION) == 1 &&
-	       SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
-	       SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") == 1 &&
-	       SSL_CTX_use_certificate(ctx, certificate->x509) == 1 &&
-	       SSL_CTX_use_PrivateKey(ctx, certificate->key) == 1 &&
-	       SSL_CTX_set_tlsext_use_srtp(ctx, profiles) == 0;
-}
-
-int dtls_context_new(const struct dtls_certificate *certificate, unsigned profiles,
-		     struct dtls_context **out)
-{
-	static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-	const char *list = profile_list(profiles);
-	struct dtls_context *c;
-
-	if (!certificate || !list)
-		return -EINVAL;
-	if (!CRYPTO_THREAD_run_once(&once, make_bio_method) || !bio_method)
-		return -ENOMEM;
-	c = calloc(1, sizeof(*c));
-	if (!c)
-		return -ENOMEM;
-	c->ssl = SSL_CTX_new(DTLS_method());
-	if (!c->ssl || !set_up(c->ssl, certificate, list)) {
-		ERR_clear_error();
-		dtls_context_free(c);
-		return -ENOMEM;
-	}
-	*out = c;
-	return 0;
-}
-
-void dtls_context_free(struct dtls_context *context)
-{
-	if (!context)
-		return;
-	SSL_CTX_free(context->ssl);
-	free(context);
-}
 
 /* ---- life ---- */
 
@@ -220,13 +33,12 @@ static unsigned next_timer(SSL *ssl, unsigned timer_us)
 static int make_ssl(struct dtls *d)
 {
 	SSL *ssl = SSL_new(d->context->ssl);
-	BIO *bio = ssl ? BIO_new(bio_method) : NULL;
+	BIO *bio = ssl ? dtls_bio_new(d) : NULL;
 
 	if (!bio) {
 		SSL_free(ssl);
 		return -ENOMEM;
 	}
-	BIO_set_data(bio, d);
 	SSL_set_bio(ssl, bio, bio);
 	SSL_set_app_data(ssl, d);
 	DTLS_set_link_mtu(ssl, DTLS_MTU);

@@ -49,12 +49,13 @@ struct ice_events {
 	/* A pair was selected: the first one, or another than before. */
 	void (*on_connected)(void *arg);
 
-	/* All checks failed, or the selected pair stopped answering. Nothing is
-	 * torn down: checks of the peer that come later may connect it (again). */
+	/* All checks failed, or the selected pair has not answered for most of a minute.
+	 * Nothing is torn down: a pair there was is still used, and checks of the peer
+	 * that come later connect. The verdict is the caller's; see ice_last_check_ms(). */
 	void (*on_failed)(void *arg);
 
-	/* One datagram (not STUN) of an accepted sender. The bytes may be changed
-	 * in place and are gone after the call. */
+	/* One datagram (not STUN) of an accepted sender, aligned to 8 bytes. The bytes
+	 * may be changed in place and are gone after the call. */
 	void (*on_packet)(void *arg, uint8_t *bytes, size_t n);
 
 	/* Everything is freed: the last word. */
