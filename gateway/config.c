@@ -261,7 +261,7 @@ static int read_file(const char *file, char **text, size_t *n)
 	int err = 0;
 
 	if (!f)
-		return -errno;
+		return errno ? -errno : -EIO;
 	char *mem = malloc(CONFIG_MAX_BYTES + 1);
 	if (mem) {
 		*n = fread(mem, 1, CONFIG_MAX_BYTES + 1, f);
