@@ -37,6 +37,7 @@ struct bridge_end {
 	uint32_t packets_reported; /* of ours, in our last sender report */
 };
 
+static void pass(struct bridge_end *end, const struct bridge_item *item, uint64_t now_ms);
 static void on_pcm(void *arg, const int16_t *pcm, size_t samples, uint64_t now_ms);
 static void on_gap(void *arg, size_t samples, unsigned packets, uint64_t now_ms);
 static void on_restart(void *arg, uint64_t now_ms);
@@ -246,10 +247,13 @@ void bridge_end_set_direction(struct bridge_end *end, enum bridge_direction dire
 	if (end->media.negotiated.direction == direction)
 		return;
 
-	bool spoke = speaks(end);
+	bool spoke = speaks(end), heard = hears(end);
 	end->media.negotiated.direction = direction;
-	if (end->receiver)
-		receiver_restart(end->receiver);
+	if (heard != hears(end)) {
+		if (end->receiver)
+			receiver_restart(end->receiver);
+		pass(end, &(struct bridge_item){ .kind = BRIDGE_NEW_SOURCE }, 0);
+	}
 	if (spoke && !speaks(end)) {
 		sender_new_source(end->sender);
 		sender_drop_digits(end->sender);
