@@ -10,8 +10,8 @@
 #include <string.h>
 
 struct str {
-	const char *p;            /* may be NULL only when n is 0 */
-	size_t n;                 /* bytes */
+	const char *p; /* may be NULL only when n is 0 */
+	size_t n;      /* bytes */
 };
 
 /* A literal as a slice: STR("Via"). */

@@ -20,8 +20,8 @@ enum { OOM_MOST_RUNS = 100000 };
 
 /* Atomic, as programs under test have threads. */
 static atomic_bool sweeping;
-static atomic_long countdown;    /* allocations until one fails */
-static atomic_long live;         /* allocations not freed yet */
+static atomic_long countdown; /* allocations until one fails */
+static atomic_long live;      /* allocations not freed yet */
 
 static bool fails(void)
 {
