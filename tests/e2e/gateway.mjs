@@ -1,0 +1,109 @@
+/* gateway.mjs: a Hookswitch of the test's own: temporary folder, own ports, accounts, log. */
+import { existsSync, statSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { Child } from "./child.mjs";
+import { freePorts } from "./ports.mjs";
+import { tempFolder } from "./temp.mjs";
+
+const ROOT = path.join(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const MEDIA_PORTS = 60;
+
+/** HOOKSWITCH_BIN is the program or the folder it was built in. */
+function program() {
+	const given = process.env.HOOKSWITCH_BIN ?? path.join(ROOT, "build-gcc");
+	const file = existsSync(given) && statSync(given).isDirectory() ? path.join(given, "hookswitch") : given;
+	if (!existsSync(file)) throw new Error(`no ${file}: build the gateway or set HOOKSWITCH_BIN`);
+	return file;
+}
+
+function ini(sections) {
+	return Object.entries(sections)
+		.map(([name, keys]) => `[${name}]\n${Object.entries(keys).map(([key, value]) => `${key} = ${value}\n`).join("")}`)
+		.join("\n");
+}
+
+/** @param accounts { user: password }
+ *  @param config { section: { key: value } }, laid over what a test needs
+ *  @returns a Gateway that listens; stop() it */
+export async function startGateway({ accounts = {}, config = {} } = {}) {
+	const folder = tempFolder("gateway");
+	const file = path.join(folder, "hookswitch.conf");
+	const [sip, http, https] = [await freePorts(1), await freePorts(1), await freePorts(1)];
+	const media = await freePorts(MEDIA_PORTS);
+	const sections = {
+		gateway: { state: path.join(folder, "state") },
+		sip: { udp: `127.0.0.1:${sip}`, tcp: `127.0.0.1:${sip}` },
+		web: { http: `127.0.0.1:${http}`, https: `127.0.0.1:${https}`, root: path.join(ROOT, "web/dist") },
+		media: { address: "127.0.0.1", ports: `${media}-${media + MEDIA_PORTS - 1}`, workers: 2 },
+		log: { level: "debug" },
+	};
+	for (const [name, keys] of Object.entries(config)) sections[name] = { ...sections[name], ...keys };
+	writeFileSync(file, ini(sections));
+
+	const gateway = new Gateway({ folder, file, sip, http, https });
+	for (const [user, password] of Object.entries(accounts)) await gateway.addAccount(user, password);
+	await gateway.start();
+	return gateway;
+}
+
+export class Gateway {
+	constructor({ folder, file, sip, http, https }) {
+		Object.assign(this, { folder, file, sip, http, https });
+		this.program = program();
+	}
+
+	/** Where phones register: ADDRESS:PORT of SIP over UDP and TCP. */
+	get server() {
+		return `127.0.0.1:${this.sip}`;
+	}
+
+	get url() {
+		return `http://localhost:${this.http}/`;
+	}
+
+	get secureUrl() {
+		return `https://localhost:${this.https}/`;
+	}
+
+	/** Runs `hookswitch --config FILE ARGS` to its end.
+	 * @throws Error with its output when the exit code is not 0
+	 * @returns its output */
+	async run(args, input) {
+		const child = new Child(this.program, ["--config", this.file, ...args], { input });
+		const code = await child.ended();
+		if (code !== 0) throw new Error(`hookswitch ${args.join(" ")} ended with ${code}\n${child.tail()}`);
+		return child.text;
+	}
+
+	/** Works while the gateway runs, too. */
+	addAccount = (user, password) => this.run(["account", "add", user], `${password}\n`);
+
+	/** What happened in the last call, as a ladder. */
+	trace = (call = "last") => this.run(["trace", call]).catch((error) => error.message);
+
+	async start() {
+		this.child = new Child(this.program, ["--config", this.file]);
+		try {
+			await this.child.waitForLine(/\blistening\b/);
+		} catch (error) {
+			await this.stop();
+			throw error;
+		}
+	}
+
+	get log() {
+		return this.child.text;
+	}
+
+	/** @returns the exit code: 0 unless something is wrong */
+	async stop() {
+		return this.child?.stop();
+	}
+
+	/** As the machine's power fails. */
+	async killHard() {
+		this.child.kill("SIGKILL");
+		return this.child.ended();
+	}
+}
