@@ -233,7 +233,10 @@ bool dtmf_sender_run(struct dtmf_sender *s, unsigned clock, uint64_t now_ms, str
 		s->segments = 0;
 	}
 
-	const struct dtmf_press *press = &s->queue[s->first];
+	struct dtmf_press *press = &s->queue[s->first];
+	/* A queue must not keep the audio away for minutes. */
+	if (first && s->n > 1 && press->duration_ms > DTMF_HURRY_MS)
+		press->duration_ms = DTMF_HURRY_MS;
 	uint64_t lasted = now_ms - s->began_ms + DTMF_STEP_MS;
 	if (s->state == DTMF_SENDING && lasted >= press->duration_ms) {
 		s->state = DTMF_ENDING;
