@@ -62,6 +62,7 @@ void sip_dialog_call(struct sip_dialog *d, struct sip_endpoint *endpoint, struct
 	d->remote_tag = invite->to_tag;
 	d->target = invite->uri_text;
 	d->local_cseq = invite->cseq;
+	d->n_routes = 0;
 	sip_dialog_move(d, flow);
 }
 
@@ -87,11 +88,12 @@ int sip_dialog_answer(struct sip_dialog *d, struct sip_endpoint *endpoint, struc
 	d->endpoint = endpoint;
 	hold(&d->first, invite);
 	d->call_id = invite->call_id;
-	d->local_tag = to_tag;
+	d->local_tag = str_skip(d->local, d->local.n - to_tag.n);
 	d->remote = sip_msg_header(invite, SIP_HEADER_FROM);
 	d->remote_tag = invite->from_tag;
 	d->target = invite->from.uri.text;
 	d->remote_cseq = invite->cseq;
+	d->heard = true;
 	take_routes(d, invite, SIP_HEADER_RECORD_ROUTE, false);
 	sip_dialog_refresh(d, invite);
 	sip_dialog_move(d, flow);
@@ -139,8 +141,9 @@ void sip_dialog_refresh(struct sip_dialog *d, struct sip_msg *msg)
 
 bool sip_dialog_in_order(struct sip_dialog *d, const struct sip_msg *request)
 {
-	if (request->cseq <= d->remote_cseq)
+	if (d->heard && request->cseq <= d->remote_cseq)
 		return false;
+	d->heard = true;
 	d->remote_cseq = request->cseq;
 	return true;
 }

@@ -30,13 +30,13 @@ struct sip_dialog {
 	struct str routes[SIP_MAX_ROUTES];
 	size_t n_routes;
 	uint32_t local_cseq, remote_cseq;
+	bool heard;                           /* remote_cseq is one */
 };
 
 /* For our own INVITE. Nothing can fail. */
 void sip_dialog_call(struct sip_dialog *d, struct sip_endpoint *endpoint, struct sip_flow *flow,
 		     struct sip_msg *invite);
-/* For an INVITE received, answered with that To tag (borrowed for as long as d
- * lives). 0 or -ENOMEM. */
+/* For an INVITE received, answered with that To tag. 0 or -ENOMEM. */
 int sip_dialog_answer(struct sip_dialog *d, struct sip_endpoint *endpoint, struct sip_flow *flow,
 		      struct sip_msg *invite, struct str to_tag);
 void sip_dialog_clear(struct sip_dialog *d);
