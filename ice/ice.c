@@ -15,10 +15,12 @@
 #include "ice/private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* ---- closing ---- */
 
@@ -269,6 +271,25 @@ static bool config_is_valid(const struct ice_config *config)
 	return true;
 }
 
+/* GLib ends the process when a descriptor cannot be had, so we ask before it does. */
+static int descriptors_are_left(uv_loop_t *loop, size_t n_addresses)
+{
+	int fds[ICE_SPARE_DESCRIPTORS + 2 * ICE_MOST_LOCAL];
+	size_t n = 0, want = ICE_SPARE_DESCRIPTORS + 2 * n_addresses;
+	int err = 0;
+
+	while (n < want && !err) {
+		fds[n] = fcntl(uv_backend_fd(loop), F_DUPFD_CLOEXEC, 0);
+		if (fds[n] < 0)
+			err = -errno;
+		else
+			n++;
+	}
+	while (n > 0)
+		close(fds[--n]);
+	return err;
+}
+
 int ice_new(const struct ice_config *config, struct ice **out)
 {
 	struct ice *ice;
@@ -276,6 +297,9 @@ int ice_new(const struct ice_config *config, struct ice **out)
 
 	if (!config_is_valid(config))
 		return -EINVAL;
+	err = descriptors_are_left(config->loop, config->n_addresses);
+	if (err)
+		return err;
 	ice = calloc(1, sizeof(*ice));
 	if (!ice)
 		return -ENOMEM;

@@ -78,7 +78,7 @@ struct ice;
 
 /* Opens the sockets and makes credentials and host candidates. The config is
  * copied, `events` and `loop` are borrowed for life. -EINVAL for a bad address,
- * -EADDRINUSE when the port range is used up. Free with ice_close(). */
+ * -EADDRINUSE when the port range is used up, -EMFILE without spare descriptors. Free with ice_close(). */
 int ice_new(const struct ice_config *config, struct ice **out);
 
 /* Stops at once and frees in later turns of the loop; on_closed tells when. The

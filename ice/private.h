@@ -12,6 +12,7 @@ enum {
 	ICE_MOST_DATAGRAM = 4096,  /* longer ones are no RTP of a browser: dropped */
 	ICE_DATAGRAMS_A_TURN = 64, /* then other sessions of the loop have a turn */
 	ICE_ITERATIONS_A_TURN = 16,
+	ICE_SPARE_DESCRIPTORS = 12, /* beside a socket and its dup() for each address */
 };
 
 struct ice_route { /* where ice_send() sends, past libnice */

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -435,6 +436,54 @@ static void a_role_conflict_is_settled(void)
 	}
 }
 
+/* GLib would end the process. */
+static void without_descriptors_there_is_an_error(void)
+{
+	uv_loop_t loop;
+	struct peer a = { 0 };
+	struct rlimit before, tight;
+
+	uv_loop_init(&loop);
+	REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+	for (rlim_t limit = 3; limit < 40; limit++) {
+		tight = before;
+		tight.rlim_cur = limit;
+		REQUIRE(setrlimit(RLIMIT_NOFILE, &tight) == 0);
+		int err = peer_open(&a, &loop, false);
+		if (!err)
+			ice_close(a.ice);
+		CHECK(err == -EMFILE || (!err && limit > 15));
+		uv_run(&loop, UV_RUN_DEFAULT);
+	}
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+	CHECK(a.closed > 0);
+	CHECK_EQ(uv_loop_close(&loop), 0);
+}
+
+static void a_used_up_port_range_is_an_error(void)
+{
+	static const char *const addresses[] = { "127.0.0.1" };
+	static const struct ice_events none = { 0 };
+	uv_loop_t loop;
+	struct ice *one, *two;
+
+	uv_loop_init(&loop);
+	struct ice_config config = { .loop = &loop,
+				     .addresses = addresses,
+				     .n_addresses = 1,
+				     .port_min = 31777,
+				     .port_max = 31777,
+				     .events = &none };
+	REQUIRE(ice_new(&config, &one) == 0);
+	CHECK_EQ(ice_new(&config, &two), -EADDRINUSE);
+	ice_close(one);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	REQUIRE(ice_new(&config, &one) == 0);
+	ice_close(one);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	CHECK_EQ(uv_loop_close(&loop), 0);
+}
+
 TESTS(two_ends_connect_and_exchange_packets, sending_before_there_is_a_pair_is_an_error,
       local_side_is_complete_at_once, the_advertised_address_is_told,
       a_peer_without_candidates_connects, a_controlled_peer_without_candidates_connects,
@@ -442,4 +491,5 @@ TESTS(two_ends_connect_and_exchange_packets, sending_before_there_is_a_pair_is_a
       a_strangers_stun_is_dropped, the_ninth_sender_is_a_stranger,
       a_signed_403_before_a_pair_is_harmless, candidates_that_cannot_be_are_skipped,
       a_restart_renews_the_credentials_and_connects, senders_are_forgotten_at_a_restart,
-      closing_inside_events_is_safe, a_role_conflict_is_settled)
+      closing_inside_events_is_safe, a_role_conflict_is_settled,
+      without_descriptors_there_is_an_error, a_used_up_port_range_is_an_error)
