@@ -6,164 +6,16 @@
  *
  * What must stay true: emit() is the only place that sends, and it refuses a
  * sequence number that was used before. */
-#include "gateway/media/sender.h"
+#include "gateway/media/sender_state.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 enum {
 	MOST_LEAD_MS = 1000, /* PCM that may come faster than time passes */
 	MOST_LAG_MS = 2000,  /* time without PCM that may be made up for */
 	MOST_JUMP_MS = 2000, /* of a relayed timestamp, beyond the time that passed */
 	WINDOW = 64,	     /* sequence numbers remembered */
-	GATHER = 48 * SENDER_MAX_PTIME_MS,
 };
-
-enum source { NO_SOURCE, RELAY, PCM };
-
-struct encoder {
-	struct sender_format format; /* peer_fmtp points into the next */
-	char fmtp[SENDER_MAX_FMTP];
-	unsigned pcm_rate; /* 0: no encoder */
-	void *state;	   /* may be NULL with an encoder */
-};
-
-struct sender {
-	struct sender_config config;
-	struct encoder encoder, prepared;
-	bool is_prepared, keeps_encoder;
-
-	bool started;		 /* something was sent */
-	uint16_t seq;		 /* highest sent */
-	uint64_t used;		 /* bit n: seq - n was sent */
-	uint32_t timestamp;	 /* where the timeline stood ... */
-	uint64_t timestamp_ms;	 /* ... at this time */
-	uint32_t next_timestamp; /* where audio goes on */
-	uint32_t packets, octets;
-	bool marker; /* the next audio packet carries it */
-
-	enum source source;
-	struct rtp_order order; /* RELAY: of the stream that comes in */
-	bool anchored;		/* ... the offsets hold */
-	uint16_t seq_offset;	/* ... ours minus its */
-	uint32_t timestamp_offset;
-	uint32_t in_timestamp; /* ... of its last packet, which came at in_ms */
-	uint64_t in_ms;
-
-	bool anew; /* PCM: goes on by the clock on the wall */
-	int16_t gathered[GATHER];
-	size_t n_gathered;
-	uint16_t skip;	 /* sequence numbers that lost packets keep */
-	int64_t lead_us; /* audio taken in minus time passed */
-	uint64_t pcm_ms; /* when the last came */
-
-	struct dtmf_sender dtmf;
-	uint32_t digit_timestamp;
-
-	uint8_t out[RTP_MAX_PACKET + RTP_TAIL];
-	uint8_t payload[RTP_MAX_PAYLOAD];
-};
-
-int sender_open(const struct sender_config *config, struct sender **out)
-{
-	if (!config->send)
-		return -EINVAL;
-
-	struct sender *s = calloc(1, sizeof(*s));
-	if (!s)
-		return -ENOMEM;
-	s->config = *config;
-	s->seq = (uint16_t)(config->first_seq - 1);
-	s->timestamp = s->next_timestamp = config->first_timestamp;
-	s->encoder.format.dtmf_pt = SENDER_NO_PT;
-	dtmf_sender_init(&s->dtmf);
-	*out = s;
-	return 0;
-}
-
-static void close_encoder(struct encoder *encoder)
-{
-	if (encoder->pcm_rate)
-		encoder->format.codec->close_encoder(encoder->state);
-	encoder->pcm_rate = 0;
-}
-
-void sender_close(struct sender *s)
-{
-	if (!s)
-		return;
-	sender_abandon(s);
-	close_encoder(&s->encoder);
-	free(s);
-}
-
-static bool format_is_fine(const struct sender_format *format)
-{
-	bool events_fine = format->dtmf_pt == SENDER_NO_PT ||
-			   (format->dtmf_pt <= RTP_PT_MOST && format->dtmf_clock > 0 &&
-			    format->dtmf_clock <= 48000);
-
-	return format->codec && format->pt <= RTP_PT_MOST && events_fine;
-}
-
-int sender_prepare(struct sender *s, const struct sender_format *format, unsigned pcm_rate)
-{
-	struct encoder *next = &s->prepared;
-
-	sender_abandon(s);
-	if (!format_is_fine(format))
-		return -EINVAL;
-
-	next->format = *format;
-	next->format.ptime_ms = codec_ptime_ms(format->codec, format->ptime_ms);
-	next->format.peer_fmtp = (struct str){ next->fmtp, 0 };
-	if (str_copy(format->peer_fmtp, next->fmtp, sizeof(next->fmtp)) == 0)
-		next->format.peer_fmtp.n = format->peer_fmtp.n;
-
-	s->keeps_encoder = pcm_rate != 0 && s->encoder.pcm_rate == pcm_rate &&
-			   s->encoder.format.codec == format->codec &&
-			   str_eq(s->encoder.format.peer_fmtp, next->format.peer_fmtp);
-	if (pcm_rate && !s->keeps_encoder) {
-		const struct codec_config config = {
-			.pcm_rate = pcm_rate,
-			.peer_fmtp = next->format.peer_fmtp,
-		};
-		int err = format->codec->open_encoder(&config, &next->state);
-
-		if (err)
-			return err;
-		next->pcm_rate = pcm_rate;
-	}
-	s->is_prepared = true;
-	return 0;
-}
-
-void sender_abandon(struct sender *s)
-{
-	close_encoder(&s->prepared);
-	s->is_prepared = false;
-}
-
-void sender_commit(struct sender *s)
-{
-	if (!s->is_prepared)
-		return;
-	if (s->keeps_encoder) {
-		s->prepared.state = s->encoder.state;
-		s->prepared.pcm_rate = s->encoder.pcm_rate;
-	} else {
-		close_encoder(&s->encoder);
-		s->n_gathered = 0;
-	}
-	if (s->encoder.format.codec != s->prepared.format.codec)
-		sender_new_source(s);
-	s->encoder = s->prepared;
-	s->encoder.format.peer_fmtp.p = s->encoder.fmtp;
-	s->prepared.pcm_rate = 0;
-	s->is_prepared = false;
-	if (s->encoder.format.dtmf_pt == SENDER_NO_PT)
-		sender_drop_digits(s);
-}
 
 static unsigned clock_of(const struct sender *s)
 {
@@ -248,10 +100,10 @@ static int emit_audio(struct sender *s, struct rtp_packet *packet, uint64_t now_
 
 void sender_new_source(struct sender *s)
 {
-	s->source = NO_SOURCE;
+	s->source = SENDER_NO_SOURCE;
 }
 
-static void switch_to(struct sender *s, enum source source)
+static void switch_to(struct sender *s, enum sender_source source)
 {
 	if (s->source == source)
 		return;
@@ -285,7 +137,7 @@ void sender_relay_skip(struct sender *s, const struct rtp_packet *packet)
 {
 	int step;
 
-	if (s->source != RELAY)
+	if (s->source != SENDER_RELAY)
 		return;
 	switch (rtp_order_put(&s->order, packet, &step)) {
 	case RTP_RESTARTED:
@@ -306,7 +158,7 @@ int sender_relay(struct sender *s, const struct rtp_packet *packet, uint64_t now
 
 	if (!s->encoder.format.codec)
 		return -EINVAL;
-	switch_to(s, RELAY);
+	switch_to(s, SENDER_RELAY);
 	if (dtmf_sender_busy(&s->dtmf)) {
 		sender_relay_skip(s, packet);
 		s->marker = true;
@@ -417,7 +269,7 @@ int sender_pcm(struct sender *s, const int16_t *pcm, size_t samples, uint64_t no
 {
 	if (s->encoder.pcm_rate == 0)
 		return -EINVAL;
-	switch_to(s, PCM);
+	switch_to(s, SENDER_PCM);
 	if (too_fast(s, samples, now_ms))
 		return -EAGAIN;
 	if (s->anew) {
@@ -437,7 +289,7 @@ int sender_pcm(struct sender *s, const int16_t *pcm, size_t samples, uint64_t no
 
 void sender_gap(struct sender *s, size_t samples, unsigned packets, uint64_t now_ms)
 {
-	if (s->source != PCM || s->anew || s->encoder.pcm_rate == 0)
+	if (s->source != SENDER_PCM || s->anew || s->encoder.pcm_rate == 0)
 		return;
 	if (s->n_gathered > 0) {
 		size_t pad = frame_samples(s) - s->n_gathered;

@@ -316,6 +316,21 @@ static void changing_the_codec_breaks_neither_sequence_nor_timeline(void)
 	sender_close(s);
 }
 
+static void a_shorter_ptime_in_mid_call_starts_a_packet_anew(void)
+{
+	struct sender *s = open_sender(0, 0);
+	static const int16_t pcm[400];
+
+	REQUIRE(set(s, &codec_pcma, 60, 8000) == 0);
+	sender_pcm(s, pcm, 400, 0);               /* 50 ms wait */
+	REQUIRE(set(s, &codec_pcma, 20, 8000) == 0);
+	sender_pcm(s, pcm, 320, 60);
+	REQUIRE(n_sent == 2);
+	CHECK_EQ(sent[0].packet.bytes, 160);
+	check_even(0, 2, 160);
+	sender_close(s);
+}
+
 static void a_sender_report_counts_what_was_sent(void)
 {
 	struct sender *s = open_sender(0, 1000);
@@ -340,4 +355,5 @@ TESTS(the_timestamp_step_is_right_for_each_codec_and_ptime, relaying_keeps_gaps_
       a_timestamp_that_jumps_alone_is_mended, digits_take_the_place_of_audio,
       without_telephone_event_there_are_no_digits,
       losses_keep_their_place_and_silence_only_its_time, pcm_faster_than_time_is_dropped,
-      changing_the_codec_breaks_neither_sequence_nor_timeline, a_sender_report_counts_what_was_sent)
+      changing_the_codec_breaks_neither_sequence_nor_timeline,
+      a_shorter_ptime_in_mid_call_starts_a_packet_anew, a_sender_report_counts_what_was_sent)

@@ -1,0 +1,44 @@
+/* bridge_end.h: what an end is made of; for bridge*.c only. */
+#pragma once
+
+#include "gateway/media/bridge.h"
+#include "gateway/media/rtp_stats.h"
+
+struct bridge_leg_media {
+	struct bridge_media negotiated; /* its peer_fmtp points into the next */
+	char fmtp[SENDER_MAX_FMTP];
+	bool known;
+};
+
+struct bridge_end {
+	struct bridge_end_config config;
+	struct bridge_leg_media media;
+	struct bridge_end *partner; /* or NULL */
+
+	struct sender *sender;	   /* to the leg */
+	struct receiver *receiver; /* from it; NULL: nothing needs decoding */
+	struct receiver_config receiver_config;
+	struct dtmf_receiver dtmf;
+	bool digit_passed; /* the digit pressed now has gone on */
+	struct rtp_stats stats;
+	struct bridge_counts counts;
+
+	uint32_t last_sr;	   /* middle of the peer's NTP time */
+	uint64_t last_sr_ms;	   /* when that came; 0: never */
+	uint32_t packets_reported; /* of ours, in our last sender report */
+};
+
+static inline bool bridge_end_hears(const struct bridge_end *end)
+{
+	return end->media.negotiated.direction == BRIDGE_SENDRECV ||
+	       end->media.negotiated.direction == BRIDGE_RECVONLY;
+}
+
+static inline bool bridge_end_speaks(const struct bridge_end *end)
+{
+	return end->media.negotiated.direction == BRIDGE_SENDRECV ||
+	       end->media.negotiated.direction == BRIDGE_SENDONLY;
+}
+
+/* Where the end's receiver delivers. */
+extern const struct receiver_events bridge_receiver_events;
