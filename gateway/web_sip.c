@@ -108,8 +108,13 @@ static int writeable(struct web_flow *flow)
 {
 	struct message *message = flow->queue;
 
-	if (!message)
-		return flow->state == FLOW_CLOSING ? close_now(flow, flow->why) : 0;
+	if (!message) {
+		/* The timer closes: when WRITEABLE asks for it, libwebsockets 4.1.6
+		 * cuts the connection without its close frame. */
+		if (flow->state == FLOW_CLOSING)
+			lws_set_timer_usecs(flow->wsi, 1);
+		return 0;
+	}
 	flow->queue = message->next;
 	if (!flow->queue)
 		flow->queue_end = &flow->queue;
@@ -183,6 +188,8 @@ static int timer_fired(struct web_flow *flow)
 {
 	uint64_t now_ms = uv_now(flow->server->loop);
 
+	if (flow->state == FLOW_CLOSING)
+		return flow->queue ? 0 : close_now(flow, flow->why);
 	if (flow->state != FLOW_OPEN || !flow->in_message)
 		return 0;
 	if (now_ms >= flow->rest_by_ms)

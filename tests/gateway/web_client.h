@@ -16,7 +16,7 @@ struct web_client {
 	bool ended; /* the server has closed */
 };
 
-enum { WEB_CLIENT_WAIT_MS = 5000 };
+enum { WEB_CLIENT_WAIT_MS = 12000 };
 
 /* Connects to 127.0.0.1 and, with tls, shakes hands (any certificate). */
 bool web_client_open(struct web_client *client, uv_loop_t *loop, unsigned port, bool tls);
