@@ -26,3 +26,6 @@ __attribute__((format(printf, 2, 3))) int command_fail(int code, const char *for
 
 /* account_command.c */
 int account_command(const struct config *config, int argc, char **argv);
+
+/* trace_command.c */
+int trace_command(const struct config *config, int argc, char **argv);

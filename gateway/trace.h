@@ -3,7 +3,7 @@
  * text in, text out. Signalling loop.
  *
  * A trace is a ring of TRACE_BYTES per call; those of the last TRACES_KEPT calls
- * that ended are kept. Authorization headers are never kept. */
+ * that ended are kept. Authorization headers and SDES keys are never kept. */
 #pragma once
 
 #include "sip/transport.h"
@@ -24,10 +24,12 @@ void traces_free(struct traces *traces);
 void traces_begin(struct traces *traces, const char *call_id);
 void traces_end(struct traces *traces, const char *call_id);
 
-/* Messages with this SIP Call-ID belong to that call. */
+/* Messages with this SIP Call-ID belong to that call: the first named is the
+ * caller's dialog, each later one an attempt. An INVITE that was sent with it just
+ * before is taken in, too: its Call-ID is known only then. */
 void traces_dialog(struct traces *traces, const char *call_id, struct str sip_call_id);
 
-/* One message of a known call. */
+/* One message of the caller, from before its dialog is known. */
 void traces_wire(struct traces *traces, const char *call_id, const struct sip_flow *flow, bool sent,
 		 struct str text);
 
