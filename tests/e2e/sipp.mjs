@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { setTimeout as delay } from "node:timers/promises";
 import { Child } from "./child.mjs";
 import { freePorts } from "./ports.mjs";
 import { tempFolder } from "./temp.mjs";
@@ -9,24 +10,31 @@ import { tempFolder } from "./temp.mjs";
 const PROGRAM = process.env.SIPP ?? "/usr/bin/sipp";
 const SCENARIOS = path.join(path.dirname(fileURLToPath(import.meta.url)), "scenarios");
 
-/** Starts a scenario of scenarios/ and waits until its socket is open.
+/** Whether a UDP socket on 127.0.0.1 has this port (SIPp does not say when it is ready). */
+async function isBound(port) {
+	const hex = port.toString(16).toUpperCase().padStart(4, "0");
+	return readFileSync("/proc/net/udp", "utf8").includes(`0100007F:${hex} `);
+}
+
+/** Starts a scenario of scenarios/. One that waits for a call is ready when this returns.
  * @param scenario name without ".xml"
- * @param server "ADDRESS:PORT" it sends to
+ * @param server "ADDRESS:PORT" it sends to; none for a scenario that only waits for a call
+ * @param port its SIP port, if the test must know before
  * @param user the phone's number; scenarios that register use `password`
  * @param keys { name: value }, read as [name] in the scenario
  * @param ms the longest it may take
  * @returns { port, ended }: `ended` resolves with the messages when the scenario was followed to its
  * end and rejects with what went wrong otherwise; stop() ends it before */
-export async function startSipp(scenario, { server, user = "1000", password = "none", keys = {}, ms = 30_000 } = {}) {
+export async function startSipp(scenario, { server, port, user = "1000", password = "none", keys = {}, ms = 30_000 } = {}) {
 	if (!existsSync(PROGRAM)) throw new Error("no sipp: install Debian's package sip-tester or set SIPP");
 	const folder = tempFolder("sipp");
-	const port = await freePorts(1);
+	port ??= await freePorts(1);
 	const media = await freePorts(4);
 	const args = ["-sf", path.join(SCENARIOS, `${scenario}.xml`), "-m", "1", "-nostdin", "-trace_msg", "-trace_err"];
 	args.push("-i", "127.0.0.1", "-p", String(port), "-mi", "127.0.0.1", "-mp", String(media));
 	args.push("-s", user, "-au", user, "-ap", password, "-timeout", `${Math.ceil(ms / 1000)}s`, "-timeout_error");
 	for (const [key, value] of Object.entries(keys)) args.push("-key", key, String(value));
-	args.push(server);
+	if (server) args.push(server);
 
 	const child = new Child(PROGRAM, args, { cwd: folder, env: { ...process.env, TERM: "dumb" } });
 	const written = (what) =>
@@ -39,5 +47,6 @@ export async function startSipp(scenario, { server, user = "1000", password = "n
 		throw new Error(`sipp ${scenario} ended with ${code}\n${written("errors")}\n${written("messages").slice(-6000)}`);
 	});
 	ended.catch(() => undefined); // who wants to know awaits it
+	while (child.code === undefined && !(await isBound(port))) await delay(20);
 	return { port, ended, messages: () => written("messages"), stop: () => child.stop() };
 }
