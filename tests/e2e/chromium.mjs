@@ -113,14 +113,20 @@ export class WebPhone {
 
 	setTone = (hz) => this.page.evaluate((to) => window.e2e.setTone(to), hz);
 
-	/** Listens for `ms` from now on; without `ms`: all that was heard since the last look. */
+	/** Listens for `ms` from now on; without `ms`: all that was heard, `since` then on the page's clock. */
 	async hear(ms) {
-		const { rate, base64 } = await this.page.evaluate((time) => window.e2e.hear(time), ms);
+		const { rate, since, base64 } = await this.page.evaluate((time) => window.e2e.hear(time), ms);
 		const bytes = Buffer.from(base64, "base64");
 		const samples = new Float32Array(bytes.length / 2);
 		for (let i = 0; i < samples.length; i++) samples[i] = bytes.readInt16LE(i * 2) / 32768;
-		return { samples, rate };
+		return { samples, rate, since };
 	}
+
+	/** The page's clock, in ms. */
+	now = () => this.page.evaluate(() => performance.now());
+
+	/** The SIP messages of this page that fit, in order; "<<< " is what it received. */
+	sip = (pattern) => this.log.filter((line) => /^(>>>|<<<) /.test(line) && pattern.test(line));
 
 	/** The statistics of the newest connection, as { type: [entries] }. */
 	async stats() {

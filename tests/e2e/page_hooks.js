@@ -60,6 +60,6 @@
 				const v = Math.round(Math.max(-1, Math.min(1, x)) * 32767) & 0xffff;
 				bytes.push(String.fromCharCode(v & 255, v >> 8));
 			}
-		return { rate: recording.rate, base64: btoa(bytes.join("")) };
+		return { rate: recording.rate, since: recording.since, base64: btoa(bytes.join("")) };
 	};
 })

@@ -55,6 +55,11 @@ export function firstHeard(samples, rate, hz) {
 	return Infinity;
 }
 
+/** The last `seconds` of a recording. */
+export function tail({ samples, rate }, seconds) {
+	return { samples: samples.subarray(-Math.round(seconds * rate)), rate };
+}
+
 /** Judges a recording: `wanted` must be there and each of `others` must not.
  * @returns { ok, why }, `why` with the measured levels */
 export function judge({ samples, rate }, wanted, others) {
@@ -116,6 +121,18 @@ export function writeWav({ samples, rate }) {
 	out.writeUInt32LE(samples.length * 2, 40);
 	samples.forEach((x, i) => out.writeInt16LE(Math.round(Math.max(-1, Math.min(1, x)) * 32767), 44 + i * 2));
 	return out;
+}
+
+/** Raw A-law (ITU G.711) of a recording at 8 kHz, as SIPp plays it. */
+export function aLaw({ samples }) {
+	return Buffer.from(samples, 0).map((_, i) => {
+		const x = Math.round(Math.max(-1, Math.min(1, samples[i])) * 4095);
+		const sign = x >= 0 ? 0x80 : 0;
+		const magnitude = Math.abs(x);
+		const segment = magnitude < 64 ? (magnitude < 32 ? 0 : 1) : Math.floor(Math.log2(magnitude)) - 4;
+		const mantissa = (magnitude >> (segment < 2 ? 1 : segment)) & 15;
+		return (sign | (segment << 4) | mantissa) ^ 0x55;
+	});
 }
 
 /** A sum of sines: `tones` is a list of [hz, amplitude]. */
