@@ -192,6 +192,7 @@ int sip_dialog_print(const struct sip_dialog *d, const struct sip_request_parts 
 	struct sip_request_parts whole = *parts;
 	struct str routes[SIP_MAX_ROUTES + 1];
 	struct sip_name_addr first;
+	struct str lr;
 	char last[SIP_MAX_FIELD + 2];
 	struct writer w;
 
@@ -206,7 +207,7 @@ int sip_dialog_print(const struct sip_dialog *d, const struct sip_request_parts 
 
 	/* A strict router is addressed itself; the target goes last (§12.2.1.1). */
 	if (d->n_routes > 0 && sip_name_addr_parse(d->routes[0], &first) == 0 &&
-	    !sip_param(first.uri.params, STR("lr"), NULL)) {
+	    !sip_param(first.uri.params, STR("lr"), &lr)) {
 		memcpy(routes, d->routes + 1, (d->n_routes - 1) * sizeof(struct str));
 		writer_init(&w, last, sizeof(last));
 		writer_char(&w, '<');

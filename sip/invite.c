@@ -19,7 +19,7 @@ void sip_invite_enter(struct sip_invite *iv, enum sip_invite_state next)
 static struct timer *timer_of(struct sip_invite *iv, size_t i)
 {
 	struct timer *all[] = { &iv->ok_timer, &iv->glare, &iv->progress, &iv->deadline,
-		                &iv->ended };
+				&iv->ended };
 
 	return i < sizeof(all) / sizeof(all[0]) ? all[i] : NULL;
 }
@@ -42,7 +42,7 @@ static void destroy(struct sip_invite *iv)
 }
 
 int sip_invite_new(struct sip_endpoint *endpoint, const struct sip_invite_config *config,
-                   struct sip_invite **out)
+		   struct sip_invite **out)
 {
 	struct sip_invite *iv = calloc(1, sizeof(*iv));
 	struct timer *t;
@@ -95,7 +95,7 @@ static void let_go(struct sip_invite *iv)
 	sip_client_tx_detach(iv->bye);
 	iv->calling = iv->bye = NULL;
 	iv->offered = NULL;
-	if (offered)                          /* a server transaction owes its answer */
+	if (offered) /* a server transaction owes its answer */
 		sip_invite_answer_plainly(offered, 480, NULL);
 }
 
@@ -116,7 +116,7 @@ void sip_invite_free(struct sip_invite *iv)
 /* --- the end --- */
 
 void sip_invite_finish(struct sip_invite *iv, enum sip_end_kind kind, unsigned status,
-                       const struct sip_msg *msg)
+		       const struct sip_msg *msg)
 {
 	struct sip_end end = { kind, status, msg };
 
@@ -148,10 +148,10 @@ void sip_invite_finish_later(struct sip_invite *iv, enum sip_end_kind kind, unsi
 }
 
 void sip_invite_break(struct sip_invite *iv, enum sip_end_kind kind, unsigned status,
-                      const struct sip_msg *msg)
+		      const struct sip_msg *msg)
 {
 	if (iv->state == SIP_INVITE_ENDED || iv->bye)
-		return;                       /* the owner was quicker */
+		return; /* the owner was quicker */
 	sip_dialog_send_bye(&iv->dialog, STR(""));
 	sip_invite_finish(iv, kind, status, msg);
 }
@@ -160,7 +160,7 @@ static void on_deadline(void *arg)
 {
 	struct sip_invite *iv = arg;
 
-	if (iv->ok)                           /* hung up, and the ACK never came */
+	if (iv->ok) /* hung up, and the ACK never came */
 		sip_dialog_send_bye(&iv->dialog, STR(""));
 	sip_invite_finish(iv, SIP_END_HUNG_UP, 0, NULL);
 }
@@ -195,13 +195,13 @@ void sip_invite_bye(struct sip_invite *iv, struct str headers)
 	if (iv->bye)
 		return;
 	if (sip_dialog_print(&iv->dialog,
-	                     &(struct sip_request_parts){
+			     &(struct sip_request_parts){
 				     .method = SIP_BYE,
 				     .cseq = ++iv->dialog.local_cseq,
 				     .branch = sip_branch_make(iv->endpoint, branch),
 				     .headers = headers,
 			     },
-	                     &text) ||
+			     &text) ||
 	    sip_client_tx_start(iv->endpoint, iv->dialog.flow, text, &bye_user, iv, &iv->bye))
 		sip_invite_finish_later(iv, SIP_END_HUNG_UP, 0);
 }
@@ -237,7 +237,7 @@ bool sip_invite_hang_up(struct sip_invite *iv, struct str reason)
 		sip_respond(offered, &(struct sip_answer){ .status = 480, .headers = headers });
 		sip_invite_finish_later(iv, SIP_END_HUNG_UP, 0);
 		break;
-	case SIP_INVITE_ANSWERED:             /* §15: no BYE before the ACK */
+	case SIP_INVITE_ANSWERED: /* §15: no BYE before the ACK */
 		break;
 	case SIP_INVITE_TALKING:
 		sip_invite_bye(iv, headers);
@@ -261,7 +261,7 @@ static void got_bye(struct sip_invite *iv, struct sip_server_tx *tx, struct sip_
 	struct sip_server_tx *offered = iv->offered;
 
 	switch (iv->state) {
-	case SIP_INVITE_CALLING:              /* §15: not for a callee before the answer */
+	case SIP_INVITE_CALLING: /* §15: not for a callee before the answer */
 	case SIP_INVITE_RINGING:
 		sip_invite_answer_plainly(tx, 481, NULL);
 		break;
@@ -277,10 +277,10 @@ static void got_bye(struct sip_invite *iv, struct sip_server_tx *tx, struct sip_
 		sip_invite_answer_plainly(tx, 200, NULL);
 		sip_invite_finish(iv, SIP_END_BYE, 0, bye);
 		break;
-	case SIP_INVITE_ENDING:               /* crosses ours */
+	case SIP_INVITE_ENDING: /* crosses ours */
 		sip_invite_answer_plainly(tx, 200, NULL);
 		sip_invite_finish(iv, iv->ended.on ? iv->end.kind : SIP_END_HUNG_UP,
-		                  iv->ended.on ? iv->end.status : 0, bye);
+				  iv->ended.on ? iv->end.status : 0, bye);
 		break;
 	case SIP_INVITE_ENDED:
 		sip_invite_answer_plainly(tx, 200, NULL);
@@ -297,17 +297,18 @@ static void got_other(struct sip_invite *iv, struct sip_server_tx *tx, struct si
 	else if (request->method == SIP_OPTIONS)
 		sip_invite_answer_plainly(tx, 200, NULL);
 	else
-		sip_invite_answer_plainly(tx, 405, "Allow: INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS\r\n");
+		sip_invite_answer_plainly(tx, 405,
+					  "Allow: INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS\r\n");
 }
 
 void sip_invite_received(void *arg, struct sip_flow *flow, struct sip_server_tx *tx,
-                         struct sip_msg *request)
+			 struct sip_msg *request)
 {
 	struct sip_invite *iv = arg;
 
 	sip_invite_hold(iv);
 	if (flow != iv->dialog.flow && iv->state >= SIP_INVITE_ANSWERED)
-		sip_invite_move(iv, flow);    /* RFC 5626: the peer came back another way */
+		sip_invite_move(iv, flow); /* RFC 5626: the peer came back another way */
 
 	if (!tx)
 		sip_invite_got_ack(iv, request);

@@ -25,7 +25,7 @@ static void on_failed(void *arg)
 static const struct sip_server_tx_user user = { on_cancel, on_failed };
 
 int sip_invite_take(struct sip_endpoint *endpoint, struct sip_server_tx *tx,
-                    const struct sip_invite_config *config, struct sip_invite **out)
+		    const struct sip_invite_config *config, struct sip_invite **out)
 {
 	struct sip_invite *iv;
 	int err = sip_invite_new(endpoint, config, &iv);
@@ -33,7 +33,7 @@ int sip_invite_take(struct sip_endpoint *endpoint, struct sip_server_tx *tx,
 	if (err)
 		return err;
 	err = sip_dialog_answer(&iv->dialog, endpoint, tx->tx.flow, tx->tx.request,
-	                        str_of(tx->to_tag));
+				str_of(tx->to_tag));
 	if (err) {
 		sip_invite_free(iv);
 		return err;
@@ -42,7 +42,7 @@ int sip_invite_take(struct sip_endpoint *endpoint, struct sip_server_tx *tx,
 	sip_invite_enter(iv, SIP_INVITE_OFFERED);
 	sip_dialog_list(&iv->dialog, sip_invite_received, iv);
 	sip_server_tx_take(tx, &user, iv);
-	if (!sip_server_tx_answerable(tx))    /* cancelled or broken before we took it */
+	if (!sip_server_tx_answerable(tx)) /* cancelled or broken before we took it */
 		sip_invite_finish_later(iv, tx->cancelled ? SIP_END_CANCELLED : SIP_END_BROKEN, 0);
 	*out = iv;
 	return 0;
@@ -58,14 +58,13 @@ static void repeat_progress(void *arg)
 	struct sip_invite *iv = arg;
 
 	timer_start(&iv->progress, &iv->endpoint->timers, SIP_PROGRESS_REPEAT_MS, repeat_progress,
-	            iv);
+		    iv);
 	sip_invite_hold(iv);
 	sip_server_tx_repeat(iv->offered);
 	sip_invite_drop(iv);
 }
 
-int sip_invite_progress(struct sip_invite *iv, unsigned status, struct str sdp,
-                        struct str headers)
+int sip_invite_progress(struct sip_invite *iv, unsigned status, struct str sdp, struct str headers)
 {
 	int err;
 
@@ -77,7 +76,7 @@ int sip_invite_progress(struct sip_invite *iv, unsigned status, struct str sdp,
 
 	sip_invite_hold(iv);
 	err = sip_respond(iv->offered,
-	                  &(struct sip_answer){
+			  &(struct sip_answer){
 				  .status = status,
 				  .contact = str_of(iv->contact),
 				  .headers = str_of(all),
@@ -88,7 +87,7 @@ int sip_invite_progress(struct sip_invite *iv, unsigned status, struct str sdp,
 	if (!err) {
 		sip_invite_enter(iv, SIP_INVITE_ALERTING);
 		timer_start(&iv->progress, &iv->endpoint->timers, SIP_PROGRESS_REPEAT_MS,
-		            repeat_progress, iv);
+			    repeat_progress, iv);
 	}
 	sip_invite_drop(iv);
 	return err;
@@ -144,7 +143,7 @@ static void wait_for_ack(struct sip_invite *iv)
 	uint64_t left = iv->ok_until_ms - timers->now_ms;
 
 	timer_start(&iv->ok_timer, timers, iv->ok_interval_ms < left ? iv->ok_interval_ms : left,
-	            repeat_ok, iv);
+		    repeat_ok, iv);
 }
 
 static void repeat_ok(void *arg)
@@ -153,16 +152,16 @@ static void repeat_ok(void *arg)
 
 	sip_invite_hold(iv);
 	if (iv->endpoint->timers.now_ms >= iv->ok_until_ms) {
-		sip_invite_break(iv, iv->state == SIP_INVITE_ENDING ? SIP_END_HUNG_UP
-		                                                    : SIP_END_TIMEOUT,
-		                 0, NULL);
+		sip_invite_break(iv,
+				 iv->state == SIP_INVITE_ENDING ? SIP_END_HUNG_UP : SIP_END_TIMEOUT,
+				 0, NULL);
 	} else {
 		iv->ok_interval_ms = iv->ok_interval_ms * 2 < SIP_T2_MS ? iv->ok_interval_ms * 2
-		                                                        : SIP_T2_MS;
+									: SIP_T2_MS;
 		wait_for_ack(iv);
 		/* without a flow: the peer may yet come back on another */
 		sip_endpoint_send(iv->endpoint, iv->dialog.flow, (struct str){ iv->ok, iv->n_ok },
-		                  iv->dialog.call_id);
+				  iv->dialog.call_id);
 	}
 	sip_invite_drop(iv);
 }
@@ -181,7 +180,7 @@ int sip_invite_send_ok(struct sip_invite *iv, struct sip_server_tx *tx, struct s
 	int err;
 
 	err = sip_endpoint_print_response(iv->endpoint, tx->tx.flow, tx->tx.request, &answer,
-	                                  str_of(tx->to_tag), &text);
+					  str_of(tx->to_tag), &text);
 	if (err)
 		return err;
 	char *ok = str_dup(text);
@@ -212,6 +211,6 @@ void sip_invite_got_ack(struct sip_invite *iv, struct sip_msg *ack)
 		if (iv->events->on_confirmed)
 			iv->events->on_confirmed(iv->arg, ack);
 	} else if (iv->state == SIP_INVITE_ENDING) {
-		sip_invite_bye(iv, STR(""));  /* hung up before the ACK */
+		sip_invite_bye(iv, STR("")); /* hung up before the ACK */
 	}
 }

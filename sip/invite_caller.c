@@ -15,7 +15,7 @@ static struct str sdp_type(struct str sdp)
 
 /* Prints and sends the INVITE; its parsed copy becomes the start of the dialog. */
 static int send_invite(struct sip_invite *iv, struct sip_flow *flow,
-                       struct sip_request_parts *parts)
+		       struct sip_request_parts *parts)
 {
 	char branch[SIP_BRANCH_CHARS + 1];
 	struct sip_client_tx *tx;
@@ -37,7 +37,7 @@ static int send_invite(struct sip_invite *iv, struct sip_flow *flow,
 }
 
 int sip_invite_start(struct sip_endpoint *endpoint, const struct sip_invite_config *config,
-                     struct sip_invite **out)
+		     struct sip_invite **out)
 {
 	char tag[SIP_TAG_CHARS + 1], call_id[SIP_TAG_CHARS + 1];
 	struct sip_invite *iv;
@@ -65,7 +65,7 @@ int sip_invite_start(struct sip_endpoint *endpoint, const struct sip_invite_conf
 	}
 	if (!err)
 		err = send_invite(iv, config->flow,
-		                  &(struct sip_request_parts){
+				  &(struct sip_request_parts){
 					  .uri = config->uri,
 					  .max_forwards = config->max_forwards,
 					  .from = from,
@@ -103,8 +103,8 @@ static int answer_challenge(struct sip_invite *iv, const struct sip_msg *respons
 	iv->auth_rounds++;
 	writer_init(&w, mem, sizeof(mem));
 	err = sip_digest_answer(response, STR("INVITE"), first->uri_text, str_of(iv->auth_user),
-	                        str_of(iv->auth_password), str_of(iv->auth_realm),
-	                        iv->endpoint->random, &w);
+				str_of(iv->auth_password), str_of(iv->auth_realm),
+				iv->endpoint->random, &w);
 	if (!err)
 		err = writer_end(&w, &line);
 	if (err)
@@ -115,7 +115,7 @@ static int answer_challenge(struct sip_invite *iv, const struct sip_msg *respons
 		return -ENOMEM;
 	sip_msg_ref(first);
 	err = send_invite(iv, flow,
-	                  &(struct sip_request_parts){
+			  &(struct sip_request_parts){
 				  .uri = first->uri_text,
 				  .max_forwards = first->max_forwards,
 				  .from = sip_msg_header(first, SIP_HEADER_FROM),
@@ -147,7 +147,7 @@ static void progressed(struct sip_invite *iv, struct sip_msg *response)
 
 static void answered(struct sip_invite *iv, struct sip_client_tx *tx, struct sip_msg *response)
 {
-	if (tx->n_known > 0) {                /* again, or another branch of a fork */
+	if (tx->n_known > 0) { /* again, or another branch of a fork */
 		sip_late_2xx(tx, response);
 		return;
 	}
@@ -168,7 +168,7 @@ static void refused(struct sip_invite *iv, struct sip_msg *response)
 	if (iv->state == SIP_INVITE_ENDING)
 		sip_invite_finish(iv, SIP_END_HUNG_UP, 0, response);
 	else if ((response->status != 401 && response->status != 407) ||
-	         answer_challenge(iv, response))
+		 answer_challenge(iv, response))
 		sip_invite_finish(iv, SIP_END_REFUSED, response->status, response);
 }
 
@@ -195,7 +195,7 @@ static void on_failed(void *arg, struct sip_client_tx *tx, enum sip_tx_failure w
 		sip_invite_finish(iv, SIP_END_HUNG_UP, 0, NULL);
 	else
 		sip_invite_finish(iv, why == SIP_TX_TIMED_OUT ? SIP_END_TIMEOUT : SIP_END_BROKEN, 0,
-		                  NULL);
+				  NULL);
 }
 
 static void on_over(void *arg, struct sip_client_tx *tx)

@@ -13,12 +13,12 @@
 #include "sip/transaction.h"
 
 enum sip_invite_state {
-	SIP_INVITE_CALLING,                   /* caller */
+	SIP_INVITE_CALLING, /* caller */
 	SIP_INVITE_RINGING,
-	SIP_INVITE_OFFERED,                   /* callee */
+	SIP_INVITE_OFFERED, /* callee */
 	SIP_INVITE_ALERTING,
 	SIP_INVITE_ANSWERED,
-	SIP_INVITE_TALKING,                   /* both */
+	SIP_INVITE_TALKING, /* both */
 	SIP_INVITE_ENDING,
 	SIP_INVITE_ENDED,
 };
@@ -27,9 +27,9 @@ enum sip_invite_state {
 enum sip_exchange { SIP_EXCHANGE_NONE, SIP_EXCHANGE_OURS, SIP_EXCHANGE_THEIRS };
 
 enum {
-	SIP_PROGRESS_REPEAT_MS = 60000,       /* RFC 3261 §13.3.1.1 */
+	SIP_PROGRESS_REPEAT_MS = 60000, /* RFC 3261 §13.3.1.1 */
 	SIP_AUTH_ROUNDS = 2,
-	SIP_INVITE_MAX_ASKED = 16,            /* requests of ours without an answer */
+	SIP_INVITE_MAX_ASKED = 16, /* requests of ours without an answer */
 };
 
 struct sip_invite {
@@ -38,16 +38,16 @@ struct sip_invite {
 	void *arg;
 	bool is_caller;
 	enum sip_invite_state state;
-	unsigned depth;                       /* functions of ours on the stack */
-	bool freed;                           /* by its owner, while depth > 0 */
+	unsigned depth; /* functions of ours on the stack */
+	bool freed;	/* by its owner, while depth > 0 */
 
 	struct sip_dialog dialog;
 	char *contact, *headers;
-	struct sip_client_tx *calling;        /* caller: the INVITE, until its transaction is over */
-	struct sip_server_tx *offered;        /* callee: the INVITE without a final answer */
+	struct sip_client_tx *calling; /* caller: the INVITE, until its transaction is over */
+	struct sip_server_tx *offered; /* callee: the INVITE without a final answer */
 	struct sip_client_tx *bye;
 
-	char *ok;                             /* a 200 of ours that waits for its ACK */
+	char *ok; /* a 200 of ours that waits for its ACK */
 	size_t n_ok;
 	uint32_t ok_cseq, ok_interval_ms;
 	uint64_t ok_until_ms;
@@ -56,43 +56,43 @@ struct sip_invite {
 	enum sip_exchange exchange;
 	struct sip_client_tx *reoffering;
 	struct sip_server_tx *reoffered;
-	char *reoffer_sdp;                    /* of our re-INVITE, for when it meets a 491 */
+	char *reoffer_sdp; /* of our re-INVITE, for when it meets a 491 */
 	struct timer glare;
 
-	struct sip_asked *asked;              /* in invite_request.c */
+	struct sip_asked *asked; /* in invite_request.c */
 	size_t n_asked;
 	char *auth_user, *auth_password, *auth_realm;
 	unsigned auth_rounds;
 
-	struct timer progress;                /* the minute of the last 18x */
-	struct timer deadline;                /* of ENDING */
-	struct timer ended;                   /* tells an end found out within a verb */
+	struct timer progress; /* the minute of the last 18x */
+	struct timer deadline; /* of ENDING */
+	struct timer ended;    /* tells an end found out within a verb */
 	struct sip_end end;
 };
 
 /* --- invite.c --- */
 
 int sip_invite_new(struct sip_endpoint *endpoint, const struct sip_invite_config *config,
-                   struct sip_invite **out);
+		   struct sip_invite **out);
 void sip_invite_hold(struct sip_invite *iv);
 void sip_invite_drop(struct sip_invite *iv);
-void sip_invite_enter(struct sip_invite *iv, enum sip_invite_state next);   /* the only one */
+void sip_invite_enter(struct sip_invite *iv, enum sip_invite_state next); /* the only one */
 
 /* The end, told at once; or, from within a verb, on the loop's next turn. Of
  * several ends the first counts. */
 void sip_invite_finish(struct sip_invite *iv, enum sip_end_kind kind, unsigned status,
-                       const struct sip_msg *msg);
+		       const struct sip_msg *msg);
 void sip_invite_finish_later(struct sip_invite *iv, enum sip_end_kind kind, unsigned status);
 /* The session cannot go on: a BYE nobody waits for, and the end. */
 void sip_invite_break(struct sip_invite *iv, enum sip_end_kind kind, unsigned status,
-                      const struct sip_msg *msg);
+		      const struct sip_msg *msg);
 /* BYE; the end follows its answer. Only in state ENDING. */
 void sip_invite_bye(struct sip_invite *iv, struct str headers);
 /* sip_invite_config's headers and these; NULL: no memory. To be freed. */
 char *sip_invite_headers(const struct sip_invite *iv, struct str more);
 /* For sip_dialog_list(). */
 void sip_invite_received(void *arg, struct sip_flow *flow, struct sip_server_tx *tx,
-                         struct sip_msg *request);
+			 struct sip_msg *request);
 void sip_invite_answer_plainly(struct sip_server_tx *tx, unsigned status, const char *headers);
 
 /* --- invite_callee.c --- */
@@ -106,8 +106,8 @@ void sip_invite_got_ack(struct sip_invite *iv, struct sip_msg *ack);
 /* --- invite_reoffer.c --- */
 
 void sip_invite_got_reoffer(struct sip_invite *iv, struct sip_server_tx *tx,
-                            struct sip_msg *request);
-void sip_invite_reoffer_done(struct sip_invite *iv);      /* the session is over */
+			    struct sip_msg *request);
+void sip_invite_reoffer_done(struct sip_invite *iv); /* the session is over */
 
 /* --- invite_request.c --- */
 

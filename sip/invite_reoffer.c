@@ -26,24 +26,24 @@ static int send_reoffer(struct sip_invite *iv)
 	struct str text;
 	int err;
 
-	err = sip_dialog_print(d,
-	                       &(struct sip_request_parts){
-				       .method = SIP_INVITE,
-				       .cseq = d->local_cseq + 1,
-				       .branch = sip_branch_make(iv->endpoint, branch),
-				       .contact = str_of(iv->contact),
-				       .headers = str_of(iv->headers),
-				       .content_type = str_empty(sdp) ? STR("")
-	                                                              : STR("application/sdp"),
-				       .body = sdp,
-			       },
-	                       &text);
+	err = sip_dialog_print(
+		d,
+		&(struct sip_request_parts){
+			.method = SIP_INVITE,
+			.cseq = d->local_cseq + 1,
+			.branch = sip_branch_make(iv->endpoint, branch),
+			.contact = str_of(iv->contact),
+			.headers = str_of(iv->headers),
+			.content_type = str_empty(sdp) ? STR("") : STR("application/sdp"),
+			.body = sdp,
+		},
+		&text);
 	if (!err)
 		err = sip_client_tx_start(iv->endpoint, d->flow, text, &ours, iv, &tx);
 	if (err)
 		return err;
 	d->local_cseq++;
-	sip_client_tx_knows(tx, d->remote_tag);       /* its 2xx gets no BYE from late.c */
+	sip_client_tx_knows(tx, d->remote_tag); /* its 2xx gets no BYE from late.c */
 	iv->reoffering = tx;
 	iv->exchange = SIP_EXCHANGE_OURS;
 	return 0;
@@ -88,7 +88,7 @@ static void retry(void *arg);
 static void wait_out_glare(struct sip_invite *iv)
 {
 	uint32_t wait_ms = iv->is_caller ? 2100 + 10 * random_below(iv, 191)
-	                                 : 10 * random_below(iv, 201);
+					 : 10 * random_below(iv, 201);
 
 	timer_start(&iv->glare, &iv->endpoint->timers, wait_ms ? wait_ms : 10, retry, iv);
 }
@@ -99,7 +99,7 @@ static void retry(void *arg)
 
 	sip_invite_hold(iv);
 	if (iv->exchange != SIP_EXCHANGE_NONE || iv->ok)
-		wait_out_glare(iv);           /* the peer was quicker: after its own */
+		wait_out_glare(iv); /* the peer was quicker: after its own */
 	else if (send_reoffer(iv))
 		tell(iv, NULL);
 	sip_invite_drop(iv);
@@ -138,7 +138,7 @@ static void on_failed(void *arg, struct sip_client_tx *tx, enum sip_tx_failure w
 	(void)tx;
 	sip_invite_hold(iv);
 	tell(iv, NULL);
-	if (why == SIP_TX_TIMED_OUT)          /* a broken flow may be replaced */
+	if (why == SIP_TX_TIMED_OUT) /* a broken flow may be replaced */
 		sip_invite_break(iv, SIP_END_TIMEOUT, 0, NULL);
 	sip_invite_drop(iv);
 }
@@ -174,7 +174,7 @@ static void on_their_cancel(void *arg, struct sip_msg *cancel)
 
 static void on_their_failure(void *arg)
 {
-	withdrawn(arg, 500);                  /* goes nowhere, but gives the transaction back */
+	withdrawn(arg, 500); /* goes nowhere, but gives the transaction back */
 }
 
 static const struct sip_server_tx_user theirs = { on_their_cancel, on_their_failure };
@@ -188,7 +188,7 @@ static void try_later(struct sip_invite *iv, struct sip_server_tx *tx)
 }
 
 void sip_invite_got_reoffer(struct sip_invite *iv, struct sip_server_tx *tx,
-                            struct sip_msg *request)
+			    struct sip_msg *request)
 {
 	if (iv->state >= SIP_INVITE_ENDING) {
 		sip_invite_answer_plainly(tx, 481, NULL);
@@ -196,9 +196,9 @@ void sip_invite_got_reoffer(struct sip_invite *iv, struct sip_server_tx *tx,
 		if (request->method == SIP_UPDATE && str_empty(request->body)) {
 			sip_dialog_refresh(&iv->dialog, request);
 			sip_respond(tx, &(struct sip_answer){ .status = 200,
-			                                      .contact = str_of(iv->contact) });
+							      .contact = str_of(iv->contact) });
 		} else if (iv->offered) {
-			try_later(iv, tx);    /* §14.2: the first is not answered yet */
+			try_later(iv, tx); /* §14.2: the first is not answered yet */
 		} else {
 			sip_invite_answer_plainly(tx, 491, NULL);
 		}
@@ -209,7 +209,7 @@ void sip_invite_got_reoffer(struct sip_invite *iv, struct sip_server_tx *tx,
 	} else if (!iv->events->on_reoffer) {
 		sip_invite_answer_plainly(tx, 488, NULL);
 	} else {
-		sip_invite_ok_done(iv);       /* a new request: it has had our last 200 */
+		sip_invite_ok_done(iv); /* a new request: it has had our last 200 */
 		iv->exchange = SIP_EXCHANGE_THEIRS;
 		iv->reoffered = tx;
 		sip_server_tx_take(tx, &theirs, iv);
@@ -229,14 +229,14 @@ int sip_invite_accept(struct sip_invite *iv, struct str sdp)
 	if (tx->tx.request->method == SIP_INVITE)
 		err = sip_invite_send_ok(iv, tx, sdp);
 	else
-		err = sip_respond(tx, &(struct sip_answer){
-					      .status = 200,
-					      .contact = str_of(iv->contact),
-					      .content_type = str_empty(sdp)
-		                                                      ? STR("")
-		                                                      : STR("application/sdp"),
-					      .body = sdp,
-				      });
+		err = sip_respond(
+			tx,
+			&(struct sip_answer){
+				.status = 200,
+				.contact = str_of(iv->contact),
+				.content_type = str_empty(sdp) ? STR("") : STR("application/sdp"),
+				.body = sdp,
+			});
 	if (err != -ENOMEM && err != -EMSGSIZE) {
 		iv->reoffered = NULL;
 		iv->exchange = SIP_EXCHANGE_NONE;
@@ -263,7 +263,7 @@ void sip_invite_reoffer_done(struct sip_invite *iv)
 	timer_stop(&iv->glare);
 	sip_client_tx_detach(iv->reoffering);
 	iv->reoffering = NULL;
-	withdrawn(iv, 487);                   /* §15.1.2 */
+	withdrawn(iv, 487); /* §15.1.2 */
 	iv->exchange = SIP_EXCHANGE_NONE;
 	forget_sdp(iv);
 }

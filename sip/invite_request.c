@@ -6,7 +6,7 @@
 
 struct sip_asked {
 	struct sip_asked *next;
-	struct sip_invite *invite;            /* NULL: the session is over */
+	struct sip_invite *invite; /* NULL: the session is over */
 	void (*on_response)(void *arg, const struct sip_msg *response);
 	void *arg;
 };
@@ -63,10 +63,9 @@ static void on_over(void *arg, struct sip_client_tx *tx)
 
 static const struct sip_client_tx_user user = { on_response, on_failed, on_over };
 
-int sip_invite_request_send(struct sip_invite *iv, enum sip_method method,
-                            struct str content_type, struct str body,
-                            void (*on_answer)(void *arg, const struct sip_msg *response),
-                            void *arg)
+int sip_invite_request_send(struct sip_invite *iv, enum sip_method method, struct str content_type,
+			    struct str body,
+			    void (*on_answer)(void *arg, const struct sip_msg *response), void *arg)
 {
 	char branch[SIP_BRANCH_CHARS + 1];
 	struct sip_asked *asked;
@@ -78,7 +77,7 @@ int sip_invite_request_send(struct sip_invite *iv, enum sip_method method,
 	if (iv->n_asked >= SIP_INVITE_MAX_ASKED)
 		return -EAGAIN;
 	err = sip_dialog_print(&iv->dialog,
-	                       &(struct sip_request_parts){
+			       &(struct sip_request_parts){
 				       .method = method,
 				       .cseq = iv->dialog.local_cseq + 1,
 				       .branch = sip_branch_make(iv->endpoint, branch),
@@ -86,7 +85,7 @@ int sip_invite_request_send(struct sip_invite *iv, enum sip_method method,
 				       .content_type = content_type,
 				       .body = body,
 			       },
-	                       &text);
+			       &text);
 	if (err)
 		return err;
 	asked = malloc(sizeof(*asked));

@@ -45,10 +45,10 @@ static struct str with_tag(struct sip_endpoint *endpoint, struct str from, char 
 {
 	char tag[SIP_TAG_CHARS + 1];
 	struct sip_name_addr addr;
-	struct str whole = STR("");
+	struct str whole = STR(""), given;
 	struct writer w;
 
-	if (sip_name_addr_parse(from, &addr) == 0 && sip_param(addr.params, STR("tag"), NULL))
+	if (sip_name_addr_parse(from, &addr) == 0 && sip_param(addr.params, STR("tag"), &given))
 		return from;
 	sip_random_token(endpoint, tag, SIP_TAG_CHARS);
 	writer_init(&w, mem, cap);

@@ -14,7 +14,7 @@ static struct sip_endpoint *endpoint;
 static struct {
 	unsigned requests, closed, wire_in, wire_out, unparsed;
 	struct sip_server_tx *tx[64];
-	unsigned answer;              /* at once with this status; 0: not */
+	unsigned answer; /* at once with this status; 0: not */
 	unsigned answered, failed;
 } got;
 
@@ -37,7 +37,7 @@ static void on_flow_closed(void *arg, struct sip_flow *closed)
 }
 
 static void on_wire(void *arg, const struct sip_flow *on, bool sent, struct str text,
-                    struct str call_id)
+		    struct str call_id)
 {
 	(void)arg;
 	(void)on;
@@ -67,10 +67,11 @@ static const char head[] = "From: <sip:a@example.org>;tag=a\nCall-ID: c\n";
 
 static void receive(const char *method, const char *branch, const char *to, const char *more)
 {
-	fake_receive(&flow,
-	             "%s sip:bob@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP phone.invalid;branch=%s;rport\n"
-	             "%sTo: <sip:bob@example.org>%s\nCSeq: 7 %s\n%sContent-Length: 0\n\n",
-	             method, branch, head, to, method, more);
+	fake_receive(
+		&flow,
+		"%s sip:bob@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP phone.invalid;branch=%s;rport\n"
+		"%sTo: <sip:bob@example.org>%s\nCSeq: 7 %s\n%sContent-Length: 0\n\n",
+		method, branch, head, to, method, more);
 }
 
 static void expect(unsigned status)
@@ -94,7 +95,8 @@ static void an_answer_says_where_the_request_came_from(void)
 	struct str value;
 	REQUIRE(last);
 	CHECK_EQ(last->status, 200);
-	CHECK(sip_param(last->via.params, STR("received"), &value) && str_eq(value, STR("192.0.2.2")));
+	CHECK(sip_param(last->via.params, STR("received"), &value) &&
+	      str_eq(value, STR("192.0.2.2")));
 	CHECK(sip_param(last->via.params, STR("rport"), &value) && str_eq(value, STR("49152")));
 	CHECK_EQ(last->to_tag.n, SIP_TAG_CHARS);
 	CHECK_STR(sip_msg_header(last, SIP_HEADER_SERVER), "Fake/1");
@@ -135,21 +137,25 @@ static void requests_that_cannot_be_served_are_refused_without_a_transaction(voi
 static void malformed_requests_get_their_error_and_rubbish_gets_nothing(void)
 {
 	set_up(&fake_udp);
-	fake_receive(&flow, "INVITE sip:bob@192.0.2.1 SIP/7.0\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\n"
-	                    "%sTo: <sip:bob@example.org>\nCSeq: 1 INVITE\nContent-Length: 0\n\n",
-	             head);
+	fake_receive(&flow,
+		     "INVITE sip:bob@192.0.2.1 SIP/7.0\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\n"
+		     "%sTo: <sip:bob@example.org>\nCSeq: 1 INVITE\nContent-Length: 0\n\n",
+		     head);
 	expect(505);
-	fake_receive(&flow, "ACK sip:bob@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\n"
-	                    "%sTo: <sip:bob@example.org>\nCSeq: 1 ACK\nContent-Length: 99\n\n",
-	             head);
+	fake_receive(&flow,
+		     "ACK sip:bob@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\n"
+		     "%sTo: <sip:bob@example.org>\nCSeq: 1 ACK\nContent-Length: 99\n\n",
+		     head);
 	fake_receive(&flow, "\n");
 	fake_receive(&flow, "GET / HTTP/1.1\nHost: x\n\n");
-	fake_receive(&flow, "SIP/2.0 200 OK\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKnone\n"
-	                    "%sTo: <sip:bob@example.org>\nCSeq: 1 INVITE\nContent-Length: 0\n\n",
-	             head);
-	fake_receive(&flow, "ACK sip:bob@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\n"
-	                    "%sTo: <sip:bob@example.org>;tag=x\nCSeq: 1 ACK\nContent-Length: 0\n\n",
-	             head);
+	fake_receive(&flow,
+		     "SIP/2.0 200 OK\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKnone\n"
+		     "%sTo: <sip:bob@example.org>\nCSeq: 1 INVITE\nContent-Length: 0\n\n",
+		     head);
+	fake_receive(&flow,
+		     "ACK sip:bob@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\n"
+		     "%sTo: <sip:bob@example.org>;tag=x\nCSeq: 1 ACK\nContent-Length: 0\n\n",
+		     head);
 	CHECK_EQ(flow.n_sent, 1);
 	CHECK_EQ(got.requests, 0);
 	CHECK_EQ(endpoint->n_transactions, 0);
@@ -183,9 +189,9 @@ static void above_the_limit_requests_get_503_and_later_work_again(void)
 	for (int i = 0; i < 5; i++) {
 		snprintf(branch, sizeof(branch), "z9hG4bK%d", i);
 		fake_receive(&flow,
-		             "OPTIONS sip:%d@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP h;branch=%s\n"
-		             "%sTo: <sip:bob@example.org>\nCSeq: 1 OPTIONS\nContent-Length: 0\n\n",
-		             i, branch, head);
+			     "OPTIONS sip:%d@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP h;branch=%s\n"
+			     "%sTo: <sip:bob@example.org>\nCSeq: 1 OPTIONS\nContent-Length: 0\n\n",
+			     i, branch, head);
 	}
 	CHECK_EQ(got.requests, 3);
 	CHECK_EQ(fake_count(&flow, "SIP/2.0 503 "), 2);
@@ -294,7 +300,7 @@ static int options_both_ways(void)
 	if (endpoint->n_transactions)
 		err = -EFAULT;
 	if (!err && (got.requests < 2 || got.failed))
-		err = -ENOMEM;                /* the peer would come again */
+		err = -ENOMEM; /* the peer would come again */
 	tear_down();
 	return err;
 }
@@ -308,6 +314,5 @@ TESTS(an_answer_says_where_the_request_came_from,
       requests_that_cannot_be_served_are_refused_without_a_transaction,
       malformed_requests_get_their_error_and_rubbish_gets_nothing,
       a_request_that_comes_by_two_paths_is_merged,
-      above_the_limit_requests_get_503_and_later_work_again,
-      flows_are_found_by_id_until_they_close, a_request_of_ours_hears_exactly_one_outcome,
-      no_failing_allocation_does_harm)
+      above_the_limit_requests_get_503_and_later_work_again, flows_are_found_by_id_until_they_close,
+      a_request_of_ours_hears_exactly_one_outcome, no_failing_allocation_does_harm)
