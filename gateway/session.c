@@ -75,12 +75,18 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* How often silence is looked for. */
+static uint64_t tick_ms(const struct session *s)
+{
+	return s->quiet_ms / 5 + 1;
+}
+
 static void look_for_silence(struct session *s, uint64_t now)
 {
 	uint64_t heard = s->path->heard_ms(s);
-	bool quiet = heard && now - heard >= SESSION_QUIET_MS;
+	bool quiet = heard && now - heard >= s->quiet_ms;
 
-	s->next_tick_ms = now + SESSION_TICK_MS;
+	s->next_tick_ms = now + tick_ms(s);
 	if (quiet != s->quiet) {
 		s->quiet = quiet;
 		s->hooks->on_quiet(s, quiet);
@@ -151,7 +157,7 @@ void session_connected(struct session *session, const char *path, const char *sr
 	if (session->connected)
 		return;
 	session->connected = true;
-	session->next_tick_ms = session_now(session) + SESSION_TICK_MS;
+	session->next_tick_ms = session_now(session) + tick_ms(session);
 	session->next_rtcp_ms = session_now(session) + rtcp_interval() / 2;
 	session->hooks->on_connected(session, path, srtp);
 	session_touch(session);
@@ -163,6 +169,12 @@ void session_fail(struct session *session, const char *why)
 		return;
 	session->failed = true;
 	session->hooks->on_failed(session, why);
+}
+
+void session_note(struct session *session, const char *text)
+{
+	if (!session->closing)
+		session->hooks->on_note(session, text);
 }
 
 /* ---- life ---- */
@@ -227,6 +239,7 @@ int session_new(const struct session_setup *setup, const struct session_config *
 	s->addresses = setup->addresses;
 	s->dtls = setup->dtls;
 	s->fingerprint = setup->fingerprint;
+	s->quiet_ms = setup->quiet_ms;
 	s->timer_due_ms = UINT64_MAX;
 	str_copy(str_of(config->call_id), s->call_id, sizeof(s->call_id));
 	s->path = config->kind == SESSION_WEB ? &session_web_path : &session_plain_path;

@@ -16,8 +16,7 @@ struct media_addresses;
 
 enum {
 	SESSION_RTCP_MS = 5000, /* between reports, ± half (RFC 3550 §6.2) */
-	SESSION_EARLY = 8,	/* packets kept that came before the keys */
-	SESSION_TICK_MS = 1000, /* how often silence is looked for */
+	SESSION_EARLY = 8,	/* packets kept that came before DTLS, and before the keys */
 };
 
 /* What a session tells; called on the worker's loop. */
@@ -27,6 +26,7 @@ struct session_hooks {
 	void (*on_failed)(struct session *session, const char *why);
 	void (*on_quiet)(struct session *session, bool quiet);
 	void (*on_digit)(struct session *session, char digit, unsigned duration_ms, bool passed);
+	void (*on_note)(struct session *session, const char *text);
 	void (*on_closed)(struct session *session, const struct session_stats *stats);
 };
 
@@ -54,6 +54,7 @@ struct session {
 	const struct media_addresses *addresses;
 	const struct dtls_context *dtls;
 	const struct sdp_fingerprint *fingerprint; /* of our certificate */
+	uint64_t quiet_ms;
 	char call_id[64];
 
 	const struct session_path *path;
@@ -83,6 +84,7 @@ struct session_setup {
 	const struct media_addresses *addresses;
 	const struct dtls_context *dtls;
 	const struct sdp_fingerprint *fingerprint;
+	uint64_t quiet_ms; /* silence that on_quiet tells */
 };
 
 /* on_ready comes later, never from within. 0; -EADDRINUSE when the ports are used
@@ -102,6 +104,8 @@ uint64_t session_now(const struct session *session);
 void session_ready(struct session *session, struct session_local *local);
 void session_connected(struct session *session, const char *path, const char *srtp);
 void session_fail(struct session *session, const char *why);
+/* A line for the trace; copied. */
+void session_note(struct session *session, const char *text);
 /* A packet of the peer, authentic and in the clear. */
 void session_receive(struct session *session, const uint8_t *packet, size_t bytes, bool rtcp);
 /* Something may have a new due time. */

@@ -1,9 +1,9 @@
 /* session_plain.c: the path to a phone: RTP and RTCP over UDP, in the clear.
  *
- * Media goes to the signalled address only. It is taken from there, or, if a
- * phone sends from another port of that host than it listens on, from the first
- * such port heard before the signalled one spoke; nothing moves after that
- * until the next offer. */
+ * Media goes to the signalled address only. It is taken from there, or, while
+ * that has not spoken, from the first other port of that host that does: some
+ * phones send from another port than they listen on. Once the signalled port has
+ * spoken, others are strangers; a new address in an offer begins anew. */
 #include "gateway/session.h"
 
 #include "gateway/media_address.h"
@@ -24,7 +24,7 @@ struct plain {
 	unsigned open_handles;
 	uv_timer_t ready; /* tells on_ready from the loop */
 
-	bool has_remote;
+	bool has_remote, has_rtcp;
 	struct sdp_ip ip;
 	struct sockaddr_storage rtp_to, rtcp_to;
 	uint16_t remote_port;
@@ -54,21 +54,24 @@ static bool same_host(const struct plain *p, const struct sockaddr *from, uint16
 	return p->ip.family == 6 && memcmp(&v6->sin6_addr, p->ip.bytes, 16) == 0;
 }
 
-static bool accepted(struct plain *p, const struct sockaddr *from, bool rtcp)
+/* RTCP moves nothing and only reports: any port of the phone's host may send it. */
+static bool accepted(struct plain *p, const struct sockaddr *from, enum packet_kind kind)
 {
-	uint16_t port, signalled = (uint16_t)(p->remote_port + (rtcp ? 1 : 0));
+	uint16_t port;
 
 	if (!p->has_remote || !same_host(p, from, &port))
 		return false;
-	if (rtcp) /* moves nothing, and only reports */
+	if (kind == PACKET_RTCP)
 		return true;
-	if (port == signalled) {
+	if (port == p->remote_port) {
 		p->signalled_heard = true;
 		return true;
 	}
-	if (!p->signalled_heard && !p->other_port)
+	if (p->signalled_heard)
+		return false;
+	if (!p->other_port)
 		p->other_port = port;
-	return port == p->other_port && !p->signalled_heard;
+	return port == p->other_port;
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -83,20 +86,19 @@ static void on_datagram(uv_udp_t *handle, ssize_t n, const uv_buf_t *buf,
 			const struct sockaddr *from, unsigned flags)
 {
 	struct plain *p = handle->data;
-	bool rtcp = handle == &p->rtcp;
+	enum packet_kind kind;
 
 	(void)buf;
 	if (n <= 0 || !from || (flags & UV_UDP_PARTIAL))
 		return;
-	if (!accepted(p, from, rtcp)) {
+	kind = packet_kind(p->buffer, (size_t)n);
+	/* rtcp-mux was not offered, but a phone may do as it likes */
+	if (kind != PACKET_RTCP && (kind != PACKET_RTP || handle == &p->rtcp))
+		return;
+	if (!accepted(p, from, kind)) {
 		p->stranger++;
 		return;
 	}
-	/* rtcp-mux was not offered, but a phone may do as it likes */
-	enum packet_kind kind = packet_kind(p->buffer, (size_t)n);
-
-	if (kind != PACKET_RTP && kind != PACKET_RTCP)
-		return;
 	p->heard_ms = session_now(p->session);
 	session_receive(p->session, p->buffer, (size_t)n, kind == PACKET_RTCP);
 }
@@ -110,6 +112,8 @@ static void plain_send(struct session *session, uint8_t *packet, size_t bytes, s
 	(void)cap;
 	if (!p->has_remote || sdp_ip_is_unspecified(&p->ip))
 		return; /* held as of old: nowhere to send to */
+	if (rtcp && !p->has_rtcp)
+		return;
 	/* A full socket loses the packet, as a network would. */
 	uv_udp_try_send(rtcp ? &p->rtcp : &p->rtp, &buf, 1,
 			(struct sockaddr *)(rtcp ? &p->rtcp_to : &p->rtp_to));
@@ -233,9 +237,8 @@ static int plain_set_remote(struct session *session, const struct session_remote
 	p->ip = remote->ip;
 	p->remote_port = remote->port;
 	media_sockaddr(&remote->ip, remote->port, &p->rtp_to);
-	media_sockaddr(&remote->ip,
-		       remote->rtcp_port ? remote->rtcp_port : (uint16_t)(remote->port + 1),
-		       &p->rtcp_to);
+	p->has_rtcp = remote->rtcp_port != 0;
+	media_sockaddr(&remote->ip, remote->rtcp_port, &p->rtcp_to);
 	if (!session->connected) {
 		struct session_stats stats = { .bad_srtp = 0 };
 

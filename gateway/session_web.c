@@ -1,8 +1,9 @@
 /* session_web.c: the path to a browser: ICE, then DTLS, then SRTP.
  *
  *   ICE connected --> DTLS handshake --keys--> SRTP; nothing but STUN and DTLS
- *   leaves before the keys. SRTP that overtakes the end of the handshake is kept
- *   (SESSION_EARLY packets of it) until they are there.
+ *   leaves before the keys. What comes too early is kept (SESSION_EARLY packets of
+ *   each kind): a ClientHello before a pair is selected, SRTP that overtakes the end
+ *   of the handshake.
  *
  * ice.h has already dropped what does not come from an accepted sender. */
 #include "gateway/session.h"
@@ -15,9 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Packets of accepted senders that cannot be used yet, in their order. */
 struct early {
-	uint16_t bytes;
-	uint8_t packet[RTP_MAX_PACKET];
+	size_t n;
+	struct {
+		uint16_t bytes;
+		uint8_t packet[RTP_MAX_PACKET] __attribute__((aligned(8)));
+	} list[SESSION_EARLY];
 };
 
 struct web {
@@ -29,8 +34,8 @@ struct web {
 	enum dtls_profile profile;
 	uint64_t heard_ms; /* the last packet that SRTP found authentic */
 
-	struct early *early; /* SESSION_EARLY of them, until the keys */
-	size_t n_early;
+	struct early *early_dtls; /* NULL: DTLS has started */
+	struct early *early_srtp; /* NULL: the keys are there */
 };
 
 static struct web *of(const struct session *session)
@@ -69,22 +74,24 @@ static void receive_srtp(struct web *w, uint8_t *packet, size_t bytes, bool rtcp
 	session_receive(w->session, packet, bytes, rtcp);
 }
 
-static void keep_early(struct web *w, const uint8_t *packet, size_t bytes)
+static void keep(struct early *early, const uint8_t *packet, size_t bytes)
 {
-	if (!w->early || w->n_early == SESSION_EARLY || bytes > RTP_MAX_PACKET)
+	if (!early || early->n == SESSION_EARLY || bytes > RTP_MAX_PACKET)
 		return;
-	memcpy(w->early[w->n_early].packet, packet, bytes);
-	w->early[w->n_early++].bytes = (uint16_t)bytes;
+	memcpy(early->list[early->n].packet, packet, bytes);
+	early->list[early->n++].bytes = (uint16_t)bytes;
 }
 
-static void replay_early(struct web *w)
+static void use_early_srtp(struct web *w)
 {
-	for (size_t i = 0; i < w->n_early; i++)
-		receive_srtp(w, w->early[i].packet, w->early[i].bytes,
-			     packet_kind(w->early[i].packet, w->early[i].bytes) == PACKET_RTCP);
-	free(w->early);
-	w->early = NULL;
-	w->n_early = 0;
+	struct early *early = w->early_srtp;
+
+	w->early_srtp = NULL;
+	for (size_t i = 0; early && i < early->n; i++)
+		receive_srtp(w, early->list[i].packet, early->list[i].bytes,
+			     packet_kind(early->list[i].packet, early->list[i].bytes) ==
+				     PACKET_RTCP);
+	free(early);
 }
 
 /* ---- DTLS ---- */
@@ -109,7 +116,7 @@ static void on_keys(void *arg, const struct dtls_keys *keys)
 	ice_print_pair(w->ice, pair, sizeof(pair));
 	w->heard_ms = session_now(w->session);
 	session_connected(w->session, pair, profile_name(keys->profile));
-	replay_early(w);
+	use_early_srtp(w);
 }
 
 static void on_dtls_failed(void *arg, const char *why)
@@ -119,18 +126,34 @@ static void on_dtls_failed(void *arg, const char *why)
 	session_fail(w->session, why);
 }
 
+/* Says nothing about the call: its end comes by SIP or by silence. */
+static void on_dtls_closed(void *arg)
+{
+	struct web *w = arg;
+
+	session_note(w->session, "DTLS closed by the peer");
+}
+
 static const struct dtls_events dtls_events = {
 	.send = dtls_send,
 	.on_connected = on_keys,
 	.on_failed = on_dtls_failed,
+	.on_closed = on_dtls_closed,
 };
 
 static void start_dtls(struct web *w)
 {
+	struct early *early = w->early_dtls;
+	uint64_t now = session_now(w->session);
+
 	if (w->dtls_started || !w->dtls || !ice_connected(w->ice))
 		return;
 	w->dtls_started = true;
-	dtls_start(w->dtls, session_now(w->session));
+	w->early_dtls = NULL;
+	dtls_start(w->dtls, now);
+	for (size_t i = 0; early && i < early->n; i++)
+		dtls_receive(w->dtls, early->list[i].packet, early->list[i].bytes, now);
+	free(early);
 	session_touch(w->session);
 }
 
@@ -167,7 +190,22 @@ static void on_gathered(void *arg)
 
 static void on_ice_connected(void *arg)
 {
-	start_dtls(arg);
+	struct web *w = arg;
+	char pair[128], note[160];
+
+	ice_print_pair(w->ice, pair, sizeof(pair));
+	snprintf(note, sizeof(note), "ICE pair %s", pair);
+	session_note(w->session, note);
+	start_dtls(w);
+}
+
+/* No verdict: checks of the peer that come later still connect, and nobody comes
+ * at all is for the ring and media timeouts to say. */
+static void on_ice_failed(void *arg)
+{
+	struct web *w = arg;
+
+	session_note(w->session, "ICE checks failed");
 }
 
 static void on_packet(void *arg, uint8_t *bytes, size_t n)
@@ -179,6 +217,8 @@ static void on_packet(void *arg, uint8_t *bytes, size_t n)
 	case PACKET_DTLS:
 		if (w->dtls_started)
 			dtls_receive(w->dtls, bytes, n, session_now(w->session));
+		else
+			keep(w->early_dtls, bytes, n);
 		session_touch(w->session);
 		break;
 	case PACKET_RTP:
@@ -186,7 +226,7 @@ static void on_packet(void *arg, uint8_t *bytes, size_t n)
 		if (w->srtp)
 			receive_srtp(w, bytes, n, kind == PACKET_RTCP);
 		else
-			keep_early(w, bytes, n);
+			keep(w->early_srtp, bytes, n);
 		break;
 	case PACKET_STUN:
 	case PACKET_UNKNOWN:
@@ -194,18 +234,26 @@ static void on_packet(void *arg, uint8_t *bytes, size_t n)
 	}
 }
 
+static void free_web(struct web *w)
+{
+	free(w->early_dtls);
+	free(w->early_srtp);
+	free(w);
+}
+
 static void on_ice_closed(void *arg)
 {
 	struct web *w = arg;
 	struct session *session = w->session;
 
-	free(w);
+	free_web(w);
 	session_path_closed(session);
 }
 
 static const struct ice_events ice_events = {
 	.on_gathered = on_gathered,
 	.on_connected = on_ice_connected,
+	.on_failed = on_ice_failed,
 	.on_packet = on_packet,
 	.on_closed = on_ice_closed,
 };
@@ -230,9 +278,10 @@ static int web_open(struct session *session, const struct session_config *config
 	if (!w)
 		return -ENOMEM;
 	w->session = session;
-	w->early = calloc(SESSION_EARLY, sizeof(*w->early));
-	if (!w->early) {
-		free(w);
+	w->early_dtls = calloc(1, sizeof(*w->early_dtls));
+	w->early_srtp = calloc(1, sizeof(*w->early_srtp));
+	if (!w->early_dtls || !w->early_srtp) {
+		free_web(w);
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < session->addresses->n && i < ICE_MOST_LOCAL; i++) {
@@ -242,8 +291,7 @@ static int web_open(struct session *session, const struct session_config *config
 	}
 	err = ice_new(&ice, &w->ice);
 	if (err) {
-		free(w->early);
-		free(w);
+		free_web(w);
 		return err;
 	}
 	session->path_state = w;
@@ -351,8 +399,6 @@ static void web_close(struct session *session)
 	w->dtls_started = false;
 	dtls_srtp_free(w->srtp);
 	w->srtp = NULL;
-	free(w->early);
-	w->early = NULL;
 	ice_close(w->ice);
 }
 

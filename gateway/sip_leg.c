@@ -147,12 +147,18 @@ static void on_digit(void *arg, char digit, unsigned duration_ms, bool passed)
 	sip_leg_note(l, "digit %c %u ms%s", digit, duration_ms, passed ? "" : " (not passed on)");
 }
 
+static void on_note(void *arg, const char *text)
+{
+	sip_leg_note(arg, "%s", text);
+}
+
 static const struct session_events session_events = {
 	.on_ready = on_ready,
 	.on_connected = on_connected,
 	.on_failed = on_failed,
 	.on_quiet = on_quiet,
 	.on_digit = on_digit,
+	.on_note = on_note,
 };
 
 /* ---- what SIP tells ---- */

@@ -77,6 +77,14 @@ static void on_digit(struct session *s, char digit, unsigned duration_ms, bool p
 					   .digit = { digit, duration_ms, passed } });
 }
 
+static void on_note(struct session *s, const char *text)
+{
+	struct worker_event event = { .kind = WORKER_NOTE };
+
+	snprintf(event.note, sizeof(event.note), "%s", text);
+	post_event(s->owner, s->ref, &event);
+}
+
 static void check_stopped(struct worker *worker)
 {
 	if (worker->stopping && worker->n == 0)
@@ -101,6 +109,7 @@ static const struct session_hooks hooks = {
 	.on_failed = on_failed,
 	.on_quiet = on_quiet,
 	.on_digit = on_digit,
+	.on_note = on_note,
 	.on_closed = on_closed,
 };
 
@@ -130,6 +139,7 @@ void worker_open(struct worker *worker, struct session_ref ref, const struct ses
 		.addresses = worker->config.addresses,
 		.dtls = worker->config.dtls,
 		.fingerprint = worker->config.fingerprint,
+		.quiet_ms = worker->config.quiet_ms,
 	};
 	struct session *session;
 	int err = worker->stopping ? -EAGAIN : session_new(&setup, config, &session);

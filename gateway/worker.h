@@ -13,6 +13,7 @@ struct worker_config {
 	const struct media_addresses *addresses;
 	const struct dtls_context *dtls;
 	const struct sdp_fingerprint *fingerprint;
+	uint64_t quiet_ms;
 	struct mailbox *events; /* of the signalling loop */
 };
 
@@ -46,6 +47,7 @@ enum worker_event_kind {
 	WORKER_FAILED,
 	WORKER_QUIET,
 	WORKER_DIGIT,
+	WORKER_NOTE,
 	WORKER_CLOSED,
 };
 
@@ -65,6 +67,7 @@ struct worker_event {
 			unsigned duration_ms;
 			bool passed;
 		} digit;		    /* DIGIT */
+		char note[160];		    /* NOTE */
 		struct session_stats stats; /* CLOSED */
 	};
 };

@@ -90,6 +90,10 @@ static void deliver(struct workers *workers, struct worker_event *e)
 		slot->events->on_digit(slot->arg, e->digit.digit, e->digit.duration_ms,
 				       e->digit.passed);
 		break;
+	case WORKER_NOTE:
+		if (slot->events->on_note)
+			slot->events->on_note(slot->arg, e->note);
+		break;
 	case WORKER_CLOSED:
 		break;
 	}
@@ -283,8 +287,11 @@ size_t workers_sessions(const struct workers *workers)
 
 /* ---- life ---- */
 
-static int start_pools(struct workers *workers, const struct config *config)
+static int start_pools(struct workers *workers, const struct workers_config *start)
 {
+	const struct config *config = start->config;
+	uint64_t quiet_ms = start->quiet_ms ? start->quiet_ms : SESSION_QUIET_MS;
+
 	for (uint32_t i = 0; i < config->media.workers; i++) {
 		struct pool *pool = &workers->pools[i];
 		int err;
@@ -298,6 +305,7 @@ static int start_pools(struct workers *workers, const struct config *config)
 							    .addresses = &workers->addresses,
 							    .dtls = workers->dtls,
 							    .fingerprint = &workers->fingerprint,
+							    .quiet_ms = quiet_ms,
 							    .events = workers->events },
 				   &pool->worker);
 		if (err)
@@ -331,7 +339,7 @@ int workers_new(const struct workers_config *config, struct workers **out)
 		err = mailbox_new(&(struct mailbox_config){ .loop = config->loop, .arg = workers },
 				  &workers->events);
 	if (!err)
-		err = start_pools(workers, config->config);
+		err = start_pools(workers, config);
 	if (err)
 		goto fail;
 	*out = workers;

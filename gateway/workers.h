@@ -95,12 +95,15 @@ struct session_events {
 	void (*on_quiet)(void *arg, bool quiet);
 	/* A digit pressed by the peer; `passed`: it went to the partner as RFC 4733. */
 	void (*on_digit)(void *arg, char digit, unsigned duration_ms, bool passed);
+	/* Something for the trace that asks for nothing: "ICE checks failed". May be NULL. */
+	void (*on_note)(void *arg, const char *text);
 };
 
 struct workers_config {
 	uv_loop_t *loop;			    /* the signalling loop */
 	const struct config *config;		    /* borrowed for life: [media] */
 	const struct dtls_certificate *certificate; /* of DTLS; borrowed for life */
+	uint64_t quiet_ms;			    /* 0: SESSION_QUIET_MS */
 };
 
 /* Starts the threads. 0, -ENOMEM, -EINVAL with a line in the log. */
