@@ -120,37 +120,44 @@ static bool may_be_sip(const struct sip_framer *framer)
 	return str_empty(method) ? framer->n == 0 : lex_token(method) && method.n <= SIP_MAX_TOKEN;
 }
 
+static bool blank(struct str s)
+{
+	return s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t');
+}
+
+/* One line without its CRLF; complete headers end with one. */
+static struct str cut_line(struct str *rest)
+{
+	size_t end = 0;
+
+	while (end + 1 < rest->n && !(rest->p[end] == '\r' && rest->p[end + 1] == '\n'))
+		end++;
+	struct str line = str_head(*rest, end);
+	*rest = str_skip(*rest, end + 2);
+	return line;
+}
+
 /* The value of Content-Length of complete headers. Exactly one, and it must be
- * beyond doubt: what two readers cut differently is how requests are smuggled. */
+ * beyond doubt: what two readers cut differently is how requests are smuggled.
+ * Nothing is accepted here that msg_parse.c would read as another number. */
 static int content_length(struct str headers, size_t *out)
 {
-	struct str line = STR("");
 	bool found = false;
 	uint32_t length = 0;
 
-	for (size_t start = 0; start < headers.n;) {
-		line = str_skip(headers, start);
-		size_t end = 0;
-		while (end + 1 < line.n && !(line.p[end] == '\r' && line.p[end + 1] == '\n'))
-			end++;
-		start += end + 2;
-		line = str_head(line, end);
-
+	cut_line(&headers);
+	while (!str_empty(headers)) {
+		struct str line = cut_line(&headers);
 		size_t colon = str_find(line, ':');
-		struct str name = str_trim(str_head(line, colon));
-		if (colon == line.n || sip_header_find(name) != SIP_HEADER_CONTENT_LENGTH)
-			continue;
-		struct str rest = str_skip(headers, start);
-		bool folded = rest.n > 0 && (rest.p[0] == ' ' || rest.p[0] == '\t');
 		struct str value = str_trim(str_skip(line, colon + 1));
-		if (folded && str_empty(value)) { /* "Content-Length:\r\n 5": legal, §7.3.1 */
-			size_t next = str_find(rest, '\r');
-			value = str_trim(str_head(rest, next));
-			rest = str_skip(rest, next + 2);
-			folded = rest.n > 0 && (rest.p[0] == ' ' || rest.p[0] == '\t');
-		}
-		if (found || folded || name.p != line.p ||
-		    !str_to_u32(value, 0, INT32_MAX, &length))
+
+		/* a continuation belongs to the header before it (§7.3.1) */
+		if (blank(line) || colon == line.n ||
+		    sip_header_find(str_trim(str_head(line, colon))) != SIP_HEADER_CONTENT_LENGTH)
+			continue;
+		if (str_empty(value) && blank(headers))
+			value = str_trim(cut_line(&headers));
+		if (found || blank(headers) || !str_to_u32(value, 0, INT32_MAX, &length))
 			return -EBADMSG;
 		found = true;
 	}
@@ -183,8 +190,12 @@ static int advance(struct sip_framer *framer)
 		if (end == 0)
 			return framer->n >= SIP_MAX_MESSAGE ? -EMSGSIZE : 0;
 		int err = content_length((struct str){ framer->mem, end - 2 }, &length);
-		if (err)
+		if (err) {
+			if (framer->events->on_refused)
+				framer->events->on_refused(framer->arg,
+							   (struct str){ framer->mem, end });
 			return err;
+		}
 		if (length > SIP_MAX_MESSAGE - end)
 			return -EMSGSIZE;
 		framer->whole = end + length;

@@ -12,6 +12,10 @@ struct sip_framer_events {
 	/* One whole message; `bytes` is borrowed for the call. */
 	void (*on_message)(void *arg, struct str bytes);
 	void (*on_ping)(void *arg); /* answer with one CRLF */
+	/* Whole headers whose Content-Length is missing, repeated or unreadable:
+	 * a 400 may be sent (the parser refuses them too) before the connection
+	 * is closed. May be NULL. */
+	void (*on_refused)(void *arg, struct str headers);
 };
 
 enum {

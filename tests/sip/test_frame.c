@@ -6,7 +6,7 @@
 #include <errno.h>
 
 struct seen {
-	int messages, pings;
+	int messages, pings, refused;
 	size_t bytes;		    /* of the last message */
 	char last[256];		    /* its beginning */
 	struct sip_framer *free_at; /* freed at the message of that number */
@@ -38,7 +38,20 @@ static void on_ping(void *arg)
 	}
 }
 
-static const struct sip_framer_events events = { on_message, on_ping };
+/* What the framer refuses for its length, the parser refuses too. */
+static void on_refused(void *arg, struct str headers)
+{
+	struct seen *seen = arg;
+	struct sip_msg *msg = NULL;
+	struct sip_error error;
+
+	seen->refused++;
+	CHECK_EQ(sip_msg_parse(headers, SIP_STREAM, &msg, &error), -EBADMSG);
+	CHECK_EQ(error.status, 400);
+	sip_msg_unref(error.answerable);
+}
+
+static const struct sip_framer_events events = { on_message, on_ping, on_refused };
 
 static int put(struct str bytes, struct seen *seen)
 {
@@ -97,7 +110,7 @@ static void a_second_request_is_never_read_from_a_declared_body(void)
 		{ STR("A b SIP/2.0\r\nX: l: 5\r\n\r\n"), -EBADMSG, 0, 0 },
 		{ STR("A b SIP/2.0\r\nX: a\nl: 5\r\n\r\n"), -EBADMSG, 0, 0 },
 		{ STR("A b SIP/2.0\r\nX: a\r\n l: 5\r\n\r\n"), -EBADMSG, 0, 0 },
-		{ STR("A b SIP/2.0\r\nl: 0\r\nX: a\r\n l: 5\r\n\r\n"), -EBADMSG, 0, 0 },
+		{ STR("A b SIP/2.0\r\nl: 0\r\nX: a\r\n l: 5\r\n\r\n"), 0, 1, 34 },
 		{ STR("A b SIP/2.0\r\nl: -1\r\n\r\n"), -EBADMSG, 0, 0 },
 		{ STR("A b SIP/2.0\r\nl: 0, 5\r\n\r\n"), -EBADMSG, 0, 0 },
 		{ STR("A b SIP/2.0\r\nl: 0\r\n 5\r\n\r\n"), -EBADMSG, 0, 0 },
@@ -120,6 +133,7 @@ static void a_second_request_is_never_read_from_a_declared_body(void)
 			       seen.bytes);
 			check_failures++;
 		}
+		CHECK_EQ(seen.refused, err == -EBADMSG ? 1 : 0);
 	}
 }
 
