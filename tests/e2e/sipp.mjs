@@ -1,5 +1,5 @@
 /* sipp.mjs: SIPp (Debian's sip-tester) as a phone that does exactly what its scenario says. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as delay } from "node:timers/promises";
@@ -21,7 +21,7 @@ async function isBound(port) {
  * @param server "ADDRESS:PORT" it sends to; none for a scenario that only waits for a call
  * @param port its SIP port, if the test must know before
  * @param user the phone's number; scenarios that register use `password`
- * @param keys { name: value }, read as [name] in the scenario
+ * @param keys { name: value }, put in for {name} in the scenario
  * @param ms the longest it may take
  * @returns { port, ended }: `ended` resolves with the messages when the scenario was followed to its
  * end and rejects with what went wrong otherwise; stop() ends it before */
@@ -30,10 +30,12 @@ export async function startSipp(scenario, { server, port, user = "1000", passwor
 	const folder = tempFolder("sipp");
 	port ??= await freePorts(1);
 	const media = await freePorts(4);
-	const args = ["-sf", path.join(SCENARIOS, `${scenario}.xml`), "-m", "1", "-nostdin", "-trace_msg", "-trace_err"];
+	const file = path.join(folder, `${scenario}.xml`);
+	const text = readFileSync(path.join(SCENARIOS, `${scenario}.xml`), "utf8");
+	writeFileSync(file, text.replace(/\{(\w+)\}/g, (_, name) => keys[name]));
+	const args = ["-sf", file, "-m", "1", "-nostdin", "-trace_msg", "-trace_err"];
 	args.push("-i", "127.0.0.1", "-p", String(port), "-mi", "127.0.0.1", "-mp", String(media));
 	args.push("-s", user, "-au", user, "-ap", password, "-timeout", `${Math.ceil(ms / 1000)}s`, "-timeout_error");
-	for (const [key, value] of Object.entries(keys)) args.push("-key", key, String(value));
 	if (server) args.push(server);
 
 	const child = new Child(PROGRAM, args, { cwd: folder, env: { ...process.env, TERM: "dumb" } });
@@ -48,5 +50,6 @@ export async function startSipp(scenario, { server, port, user = "1000", passwor
 	});
 	ended.catch(() => undefined); // who wants to know awaits it
 	while (child.code === undefined && !(await isBound(port))) await delay(20);
+	if (child.code !== undefined) throw new Error(`sipp ${scenario} ended with ${child.code} before it was ready\n${child.tail()}`);
 	return { port, ended, messages: () => written("messages"), stop: () => child.stop() };
 }

@@ -125,7 +125,8 @@ export function writeWav({ samples, rate }) {
 
 /** Raw A-law (ITU G.711) of a recording at 8 kHz, as SIPp plays it. */
 export function aLaw({ samples }) {
-	return Buffer.from(samples, 0).map((_, i) => {
+	const bytes = new Uint8Array(samples.length);
+	return bytes.map((_, i) => {
 		const x = Math.round(Math.max(-1, Math.min(1, samples[i])) * 4095);
 		const sign = x >= 0 ? 0x80 : 0;
 		const magnitude = Math.abs(x);
