@@ -116,8 +116,9 @@ int bridge_end_set_media(struct bridge_end *end, const struct bridge_media *medi
 /* Only the direction changes (hold, resume). */
 void bridge_end_set_direction(struct bridge_end *end, enum bridge_direction direction);
 
-/* Makes two ends partners; earlier partners are parted. Errors as
- * bridge_end_set_media(); then both are without a partner. */
+/* Makes two ends partners; earlier partners are parted; two that are partners
+ * already go on unbroken. Errors as bridge_end_set_media(); then both are without a
+ * partner. */
 int bridge_join(struct bridge_end *one, struct bridge_end *other);
 void bridge_part(struct bridge_end *end); /* harmless without a partner */
 

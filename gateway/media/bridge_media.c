@@ -185,6 +185,8 @@ int bridge_join(struct bridge_end *one, struct bridge_end *other)
 
 	if (one == other)
 		return -EINVAL;
+	if (one->partner == other)
+		return 0;
 	bridge_part(one);
 	bridge_part(other);
 	if (one->media.known && other->media.known)

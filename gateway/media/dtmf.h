@@ -13,7 +13,7 @@ enum {
 	DTMF_MAX_MS = 5000,  /* a longer digit ends by force */
 	DTMF_MIN_MS = 60,    /* a shorter one is sent this long */
 	DTMF_DEFAULT_MS = 100,
-	DTMF_HURRY_MS = 250, /* most for a digit that others wait behind */
+	DTMF_HURRY_MS = 250,  /* most for a digit that others wait behind */
 	DTMF_GAP_MS = 60,     /* silence between two digits */
 	DTMF_STEP_MS = 20,    /* between two packets of an event */
 	DTMF_SILENT_MS = 150, /* no packet of it for so long: it has ended */

@@ -172,11 +172,7 @@ static void take(struct receiver *r, const struct jitter_frame *frame, uint64_t 
 
 void receiver_put(struct receiver *r, const struct rtp_packet *packet, uint64_t now_ms)
 {
-	struct rtp_packet kept = *packet;
-
-	if (format_of(r, packet->pt) < 0)
-		kept.bytes = 0;
-	if (jitter_put(&r->jitter, &kept, now_ms))
+	if (jitter_put(&r->jitter, packet, now_ms))
 		receiver_run(r, now_ms);
 }
 

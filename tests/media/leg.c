@@ -20,7 +20,7 @@ static void got(void *arg, uint8_t *packet, size_t bytes, size_t cap)
 	g->ms = leg->now_ms;
 	if (rtp_parse(g->bytes, bytes, &g->packet))
 		abort();
-	memset(packet, 0xee, cap);        /* it is ours to overwrite */
+	memset(packet, 0xee, cap); /* it is ours to overwrite */
 }
 
 static void on_digit(void *arg, char digit, unsigned duration_ms, bool passed)
@@ -52,8 +52,8 @@ struct bridge_media leg_media(const struct leg *leg)
 	};
 
 	if (leg->event_pt) {
-		media.receive_events[0] =
-			(struct bridge_event_format){ leg->event_pt, leg->event_clock };
+		media.receive_events[0] = (struct bridge_event_format){ leg->event_pt,
+									leg->event_clock };
 		media.n_receive_events = 1;
 		media.send.dtmf_pt = leg->event_pt;
 		media.send.dtmf_clock = leg->event_clock;

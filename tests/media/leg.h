@@ -25,28 +25,28 @@ struct leg {
 	const struct codec *codec;
 	uint8_t pt, event_pt;
 	unsigned event_clock, ptime_ms;
-	unsigned rate;            /* Hz of its own PCM */
+	unsigned rate; /* Hz of its own PCM */
 	void *encoder, *decoder;
 
-	uint16_t seq;             /* of the packet it sends next */
+	uint16_t seq; /* of the packet it sends next */
 	uint32_t timestamp, ssrc;
-	size_t said;              /* samples */
+	size_t said; /* samples */
 
-	struct leg_got *got;      /* what the bridge sent it */
+	struct leg_got *got; /* what the bridge sent it */
 	size_t n_got;
-	uint64_t now_ms;          /* stamped on them */
-	struct leg_digit digits[64];      /* reported by its end */
+	uint64_t now_ms;	     /* stamped on them */
+	struct leg_digit digits[64]; /* reported by its end */
 	size_t n_digits;
 	unsigned dues;
 };
 
 struct leg_config {
 	const struct codec *codec;
-	uint8_t pt, event_pt;     /* event_pt 0: none */
+	uint8_t pt, event_pt; /* event_pt 0: none */
 	unsigned event_clock, ptime_ms;
-	uint16_t first_seq;       /* of both directions */
+	uint16_t first_seq; /* of both directions */
 	uint32_t first_timestamp;
-	bool browser;             /* conceals losses itself */
+	bool browser; /* conceals losses itself */
 };
 
 /* 0 or -ENOMEM; on an error nothing is left behind. */
@@ -62,7 +62,7 @@ void leg_talk(struct leg *leg, double hz, double amplitude, uint64_t now_ms);
 
 /* A telephone-event packet, given to its end. */
 void leg_event(struct leg *leg, char digit, bool marker, bool end, uint16_t units,
-               uint32_t timestamp, uint64_t now_ms);
+	       uint32_t timestamp, uint64_t now_ms);
 
 /* Decodes all audio it got; samples written, at leg->rate. */
 size_t leg_hear(struct leg *leg, int16_t *pcm, size_t cap);

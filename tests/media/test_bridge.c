@@ -169,7 +169,7 @@ static void any_ptime_comes_in_and_the_declared_one_goes_out(void)
 static void sequence_and_timestamp_wrap_unheard(void)
 {
 	REQUIRE(call(&browser_opus, &phone_pcma));
-	talk(0, 20000);                           /* all eight counters wrap */
+	talk(0, 20000); /* all eight counters wrap */
 	CHECK(browser.got[0].packet.seq > browser.got[browser.n_got - 1].packet.seq);
 	CHECK(phone.got[0].packet.seq > phone.got[phone.n_got - 1].packet.seq);
 	CHECK(browser.got[0].packet.timestamp > browser.got[browser.n_got - 1].packet.timestamp);
@@ -197,13 +197,14 @@ static void lost_packets_are_concealed_toward_the_phone(void)
 	CHECK_EQ(counts.receiver.lost, 50);
 	CHECK_EQ(counts.lost, 50);
 	CHECK(counts.receiver.recovered + counts.receiver.made_up_ms / 20 == 50);
+	CHECK(counts.receiver.recovered > 0); /* SILK spends FEC on what sounds like speech */
 	CHECK_EQ(phone.n_got, 500);
 	audio_is_steady(&phone);
 
 	size_t n = leg_hear(&phone, heard, PCM);
 	REQUIRE(n == 80000);
 	for (size_t at = 1600; at < n; at += 160)
-		CHECK(rms(heard + at, 160) > 500);        /* a tone upsets SILK, but no hole */
+		CHECK(rms(heard + at, 160) > 500); /* a tone upsets SILK, but no hole */
 	hang_up();
 }
 
@@ -271,12 +272,15 @@ static void a_browser_that_falls_silent_is_no_loss(void)
 
 	REQUIRE(call(&browser_opus, &phone_pcma));
 	talk(0, 1000);
-	browser.timestamp += 48000;               /* DTX: time passes, no number is used */
-	talk(2000, 3000);
+	browser.timestamp += 48000; /* DTX: time passes, no number is used */
+	talk(2000, 2500);
+	browser.timestamp += 960 * 3; /* short enough to be made up, but no loss */
+	talk(2560, 3060);
 	bridge_end_counts(browser.end, &counts);
 	CHECK_EQ(counts.receiver.lost, 0);
 	CHECK_EQ(counts.receiver.made_up_ms, 0);
 	REQUIRE(phone.n_got == 100);
+	CHECK_EQ(phone.got[75].packet.timestamp - phone.got[74].packet.timestamp, 160 + 480);
 	CHECK_EQ(phone.got[50].packet.timestamp - phone.got[49].packet.timestamp, 160 + 8000);
 	CHECK(phone.got[50].packet.marker);
 	CHECK_EQ((uint16_t)(phone.got[50].packet.seq - phone.got[49].packet.seq), 1);
@@ -326,8 +330,8 @@ static void hostile_opus(const uint8_t *payload, size_t bytes, uint64_t now_ms)
 static void hostile_opus_harms_nothing(void)
 {
 	static const uint8_t payloads[][6] = {
-		{ 0x0b, 63, 0 }, { 0x0b, 0 },		{ 0xe3, 48 },     { 0x1b, 2 },
-		{ 0x1b, 3 },	 { 0x0b, 0xff, 255 },	{ 0x0a, 250, 1 }, { 0x0b, 0x41, 255, 255 },
+		{ 0x0b, 63, 0 }, { 0x0b, 0 },	       { 0xe3, 48 },	 { 0x1b, 2 },
+		{ 0x1b, 3 },	 { 0x0b, 0xff, 255 },  { 0x0a, 250, 1 }, { 0x0b, 0x41, 255, 255 },
 		{ 0xfb, 0x83 },	 { 0xff, 0xff, 0xff },
 	};
 	struct bridge_counts counts;
@@ -443,7 +447,7 @@ static void each_digit_arrives_once_at_twenty_percent_loss(void)
 				seed = seed * 1103515245 + 12345;
 				run(now_ms);
 				if ((seed >> 16) % 5 == 0 && i != 3) {
-					from->seq++;      /* lost */
+					from->seq++; /* lost */
 					continue;
 				}
 				leg_event(from, digits[d], i == 1, i > 5,
@@ -513,6 +517,32 @@ static void a_digit_can_be_pressed_toward_one_leg(void)
 	hang_up();
 }
 
+static void a_hold_drops_digits_that_wait(void)
+{
+	REQUIRE(call(&browser_opus, &phone_pcma));
+	for (int i = 0; i < 10; i++)
+		CHECK_EQ(bridge_end_send_digit(phone.end, '#', 0, 1000), 0);
+	bridge_end_set_direction(phone.end, BRIDGE_INACTIVE);
+	CHECK_EQ(bridge_end_due(phone.end), UINT64_MAX);
+	bridge_end_set_direction(phone.end, BRIDGE_SENDRECV);
+	CHECK_EQ(bridge_end_due(phone.end), UINT64_MAX);
+	hang_up();
+}
+
+/* The one who holds the key is gone: nobody else would end the tone. */
+static void parting_releases_the_key_that_is_held(void)
+{
+	REQUIRE(call(&browser_opus, &phone_pcma));
+	leg_event(&browser, '5', true, false, 960, 1000, 0);
+	bridge_part(browser.end);
+	uint64_t now_ms = 0;
+	while (bridge_end_due(phone.end) != UINT64_MAX && now_ms < 10000)
+		run(now_ms += 5);
+	CHECK(now_ms < 300);
+	CHECK(phone.got[phone.n_got - 1].packet.payload[1] & 0x80);
+	hang_up();
+}
+
 static void direction_gates_each_way(void)
 {
 	static const struct {
@@ -559,7 +589,8 @@ static void a_hold_of_twelve_minutes_leaves_no_jump(void)
 			const struct leg *leg = legs[i];
 
 			REQUIRE(leg->n_got == 100);
-			const struct rtp_packet *a = &leg->got[49].packet, *b = &leg->got[50].packet;
+			const struct rtp_packet *a = &leg->got[49].packet,
+						*b = &leg->got[50].packet;
 			CHECK_EQ((uint16_t)(b->seq - a->seq), 1);
 			CHECK(b->marker);
 			/* The timeline went on with the clock. */
@@ -605,11 +636,11 @@ static void another_partner_continues_the_same_stream(void)
 	REQUIRE(call(&browser_opus, &phone_pcma));
 	REQUIRE(leg_open(&other, &plain) == 0);
 	talk(0, 1000);
-	CHECK_EQ(bridge_join(browser.end, other.end), 0);        /* a transfer */
+	CHECK_EQ(bridge_join(browser.end, other.end), 0); /* a transfer */
 	for (uint64_t now_ms = 1000; now_ms < 2000; now_ms += 20) {
 		leg_talk(&other, PHONE_HZ, 8000, now_ms);
 		leg_talk(&browser, BROWSER_HZ, 8000, now_ms);
-		leg_talk(&phone, 2000, 8000, now_ms);     /* nobody hears it */
+		leg_talk(&phone, 2000, 8000, now_ms); /* nobody hears it */
 	}
 	CHECK_EQ(browser.n_got, 100);
 	CHECK_EQ(other.n_got, 50);
@@ -631,6 +662,9 @@ static void a_refresh_of_the_media_changes_nothing(void)
 	audio_is_steady(&browser);
 	CHECK_EQ(phone.n_got, 100);
 	hears_only(&phone, BROWSER_HZ, PHONE_HZ, 0.5);
+	struct bridge_counts counts;
+	bridge_end_counts(browser.end, &counts);
+	CHECK_EQ(counts.receiver.decoded, 100); /* by the same decoder */
 	hang_up();
 }
 
@@ -647,7 +681,7 @@ static void the_codec_may_change_in_mid_call(void)
 	REQUIRE(codec_opus.open_decoder(&config, &phone.decoder) == 0);
 	struct bridge_media media = leg_media(&phone);
 	REQUIRE(bridge_end_set_media(phone.end, &media) == 0);
-	talk(1000, 3000);                         /* now relayed */
+	talk(1000, 3000); /* now relayed */
 	struct bridge_counts counts;
 	bridge_end_counts(phone.end, &counts);
 	CHECK(counts.relaying);
@@ -657,7 +691,7 @@ static void the_codec_may_change_in_mid_call(void)
 	audio_is_steady(&browser);
 	memmove(phone.got, phone.got + 50, 100 * sizeof(*phone.got));
 	phone.n_got = 100;
-	for (size_t i = 0; i < 100; i++)          /* the payloads moved with them */
+	for (size_t i = 0; i < 100; i++) /* the payloads moved with them */
 		phone.got[i].packet.payload = phone.got[i].bytes + 12;
 	hears_only(&phone, BROWSER_HZ, PHONE_HZ, 0.5);
 	hang_up();
@@ -676,7 +710,7 @@ static void media_that_cannot_be_joined_are_refused(void)
 	media.n_receive = 0;
 	CHECK_EQ(bridge_end_set_media(browser.end, &media), -EINVAL);
 	CHECK_EQ(bridge_join(phone.end, phone.end), -EINVAL);
-	talk(0, 1000);                            /* the old ones are in force */
+	talk(0, 1000); /* the old ones are in force */
 	CHECK_EQ(phone.n_got, 50);
 	hang_up();
 }
@@ -743,6 +777,58 @@ static void rtcp_tells_loss_and_round_trip_and_never_ends_a_call(void)
 	hang_up();
 }
 
+static void report_loss(uint8_t fraction)
+{
+	uint8_t rtcp[RTCP_MAX_BYTES];
+	const struct rtcp_report report = {
+		.ssrc = bridge_end_ssrc(browser.end),
+		.fraction_lost = fraction,
+	};
+	int n = rtcp_write(&(struct rtcp_compound){ .ssrc = 1, .report = &report }, rtcp,
+			   sizeof(rtcp));
+
+	bridge_end_receive_rtcp(browser.end, rtcp, (size_t)n, 0, 0);
+}
+
+/* The encoder spends bits on FEC exactly while the browser tells of losses. */
+static void reported_loss_turns_fec_on(void)
+{
+	REQUIRE(call(&browser_opus, &phone_pcma));
+	for (int lossy = 0; lossy < 2; lossy++) {
+		int16_t pcm[160];
+		unsigned with = 0;
+
+		report_loss(lossy ? 64 : 0);
+		browser.n_got = 0;
+		for (uint64_t t = 0; t < 2000; t += 20) /* syllables: no FEC for a steady tone */
+			leg_talk(&phone, 300, t / 200 % 2 ? 12000 : 50,
+				 2000u * (unsigned)lossy + t);
+		for (size_t i = 5; i < browser.n_got; i++)
+			with += codec_opus.recover(browser.decoder, browser.got[i].packet.payload,
+						   browser.got[i].packet.bytes, pcm, 160) == 160;
+		CHECK(lossy ? with > 20 : with == 0);
+	}
+	hang_up();
+}
+
+static void a_report_echoes_the_peers_clock(void)
+{
+	uint8_t rtcp[RTCP_MAX_BYTES];
+	struct rtcp_received got;
+	const struct rtcp_sender sender = { .ntp = 0x1111222233334444 };
+
+	REQUIRE(call(&browser_opus, &phone_pcma));
+	talk(0, 100);
+	int n = rtcp_write(&(struct rtcp_compound){ .ssrc = browser.ssrc, .sender = &sender }, rtcp,
+			   sizeof(rtcp));
+	bridge_end_receive_rtcp(browser.end, rtcp, (size_t)n, 1000, 0);
+	n = bridge_end_write_rtcp(browser.end, STR("x"), false, 1500, 0, rtcp, sizeof(rtcp));
+	REQUIRE(n > 0 && rtcp_parse(rtcp, (size_t)n, browser.ssrc, &got) == 0 && got.has_report);
+	CHECK_EQ(got.report.lsr, 0x22223333);
+	CHECK_EQ(got.report.dlsr, 32768);
+	hang_up();
+}
+
 static int open_and_close(void)
 {
 	struct leg web = { .codec = &codec_opus }, plain = { .codec = &codec_pcma };
@@ -758,7 +844,7 @@ static int open_and_close(void)
 
 		media.send.peer_fmtp = STR("maxplaybackrate=16000");
 		err = bridge_end_set_media(web.end, &media);
-		leg_talk(&web, 440, 8000, 0);     /* it works either way */
+		leg_talk(&web, 440, 8000, 0); /* it works either way */
 		leg_talk(&plain, 440, 8000, 0);
 		if (web.n_got != 1 || plain.n_got != 1)
 			err = -EINVAL;
@@ -800,9 +886,11 @@ TESTS(each_hears_the_other_through_a_transcoder, the_same_codec_is_relayed_octet
       hostile_opus_harms_nothing, digits_change_payload_type_and_clock,
       each_digit_arrives_once_at_twenty_percent_loss, digits_are_not_mistaken_for_losses,
       a_partner_without_telephone_event_only_has_it_reported, a_digit_can_be_pressed_toward_one_leg,
+      a_hold_drops_digits_that_wait, parting_releases_the_key_that_is_held,
       direction_gates_each_way, a_hold_of_twelve_minutes_leaves_no_jump,
       an_end_without_partner_counts_and_drops, another_partner_continues_the_same_stream,
       a_refresh_of_the_media_changes_nothing, the_codec_may_change_in_mid_call,
       media_that_cannot_be_joined_are_refused, what_is_not_negotiated_is_counted,
-      rtcp_tells_loss_and_round_trip_and_never_ends_a_call,
-      running_out_of_memory_leaves_nothing_behind, nothing_is_allocated_while_packets_flow)
+      rtcp_tells_loss_and_round_trip_and_never_ends_a_call, reported_loss_turns_fec_on,
+      a_report_echoes_the_peers_clock, running_out_of_memory_leaves_nothing_behind,
+      nothing_is_allocated_while_packets_flow)

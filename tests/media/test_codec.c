@@ -13,17 +13,17 @@ struct run {
 	int intervals, width;
 };
 
-static const struct run pcma_runs[] = { { 32, 16 },   { 16, 32 },  { 16, 64 }, { 16, 128 },
-					{ 16, 256 },  { 16, 512 }, { 16, 1024 } };
-static const struct run pcmu_runs[] = { { 15, 8 },    { 16, 16 },  { 16, 32 },	{ 16, 64 },
-					{ 16, 128 },  { 16, 256 }, { 16, 512 }, { 16, 1024 } };
+static const struct run pcma_runs[] = { { 32, 16 },  { 16, 32 },  { 16, 64 },  { 16, 128 },
+					{ 16, 256 }, { 16, 512 }, { 16, 1024 } };
+static const struct run pcmu_runs[] = { { 15, 8 },   { 16, 16 },  { 16, 32 },  { 16, 64 },
+					{ 16, 128 }, { 16, 256 }, { 16, 512 }, { 16, 1024 } };
 
 /* The code of the magnitude's interval, counted from zero, and its output value. */
 static int interval_of(const struct run *runs, size_t n, int first, int size, int *value)
 {
 	int from = 0, code = 0;
 
-	if (first) {                              /* PCMU: half an interval around zero */
+	if (first) { /* PCMU: half an interval around zero */
 		if (size < first) {
 			*value = 0;
 			return 0;
@@ -43,7 +43,7 @@ static int interval_of(const struct run *runs, size_t n, int first, int size, in
 		code += runs[i].intervals;
 		from = end;
 	}
-	*value = from - runs[n - 1].width / 2;    /* overload */
+	*value = from - runs[n - 1].width / 2; /* overload */
 	return code - 1;
 }
 
@@ -109,7 +109,7 @@ static void every_g711_code_decodes_to_its_interval(void)
 			CHECK_EQ(abs(pcm), value);
 			both[i]->encode(NULL, &pcm, 1, &again, 1);
 			if (again != in)
-				CHECK(i == 1 && in == 0x7f && again == 0xff);   /* -0 */
+				CHECK(i == 1 && in == 0x7f && again == 0xff); /* -0 */
 		}
 		both[i]->close_decoder(state);
 	}
@@ -127,8 +127,7 @@ static void the_table_finds_by_name_clock_and_payload_type(void)
 	CHECK(codec_by_pt(9) == NULL);
 	CHECK(codec_by_pt(CODEC_PT_DYNAMIC) == NULL);
 	for (size_t i = 0; codec_at(i); i++)
-		CHECK(codec_find(str_of(codec_at(i)->name), codec_at(i)->rtp_clock) ==
-		      codec_at(i));
+		CHECK(codec_find(str_of(codec_at(i)->name), codec_at(i)->rtp_clock) == codec_at(i));
 }
 
 static void ptime_is_what_the_codec_can_make(void)
@@ -284,7 +283,7 @@ static void fec_recovers_what_only_the_lost_packet_had(void)
 
 		tone(pcm, 160, (size_t)i * 160, 500, loud ? 12000 : 50, 8000);
 		bytes = codec_opus.encode(pair.encoder, pcm, 160, packet, 1500);
-		if (i == 41 || i == 42)           /* lost: 41 is made up, 42 recovered */
+		if (i == 41 || i == 42) /* lost: 41 is made up, 42 recovered */
 			continue;
 		if (i == 43) {
 			codec_opus.decode(pair.decoder, NULL, 0, pcm, 160);
@@ -316,7 +315,7 @@ struct hostile {
 	const char *what;
 	uint8_t bytes[8];
 	size_t n;
-	int want;                         /* samples at 8 kHz, or -EBADMSG */
+	int want; /* samples at 8 kHz, or -EBADMSG */
 };
 
 static const struct hostile hostiles[] = {

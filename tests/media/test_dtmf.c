@@ -6,7 +6,7 @@
 
 static unsigned seed;
 
-static unsigned chance(unsigned of)       /* a fixed sequence: 0..of-1 */
+static unsigned chance(unsigned of) /* a fixed sequence: 0..of-1 */
 {
 	seed = seed * 1103515245 + 12345;
 	return (seed >> 16) % of;
@@ -33,12 +33,11 @@ static void event(struct heard *h, unsigned number, bool end, uint16_t units, bo
 	const uint8_t payload[4] = { (uint8_t)number, end ? 0x80 : 0, (uint8_t)(units >> 8),
 				     (uint8_t)units };
 	struct dtmf_news news[3];
-	size_t n = dtmf_receiver_put(&h->receiver,
-				     &(struct rtp_packet){ .marker = marker,
-							   .timestamp = timestamp,
-							   .payload = payload,
-							   .bytes = 4 },
-				     clock, now_ms, news);
+	size_t n = dtmf_receiver_put(
+		&h->receiver,
+		&(struct rtp_packet){
+			.marker = marker, .timestamp = timestamp, .payload = payload, .bytes = 4 },
+		clock, now_ms, news);
 	for (size_t i = 0; i < n; i++)
 		note(h, &news[i]);
 }
@@ -99,7 +98,7 @@ static void a_lost_end_is_made_up_for(void)
 	REQUIRE(h.released == 1);
 	CHECK_EQ(h.durations[0], 40);
 	CHECK_EQ(dtmf_receiver_due(&h.receiver), UINT64_MAX);
-	event(&h, 1, true, 480, false, 1000, 8000, 300);          /* it was only late */
+	event(&h, 1, true, 480, false, 1000, 8000, 300); /* it was only late */
 	CHECK_EQ(h.pressed, 1);
 	CHECK_EQ(h.released, 1);
 }
@@ -122,7 +121,7 @@ static void a_new_digit_releases_the_one_before(void)
 	event(&h, 6, false, 160, true, 2000, 8000, 150);
 	CHECK_EQ(h.pressed, 2);
 	CHECK_EQ(h.released, 1);
-	event(&h, 5, true, 800, false, 1000, 8000, 160);          /* a straggler */
+	event(&h, 5, true, 800, false, 1000, 8000, 160); /* a straggler */
 	CHECK_EQ(h.pressed, 2);
 	CHECK_EQ(h.released, 1);
 }
@@ -145,7 +144,7 @@ static void a_key_held_too_long_ends_by_force(void)
 static void segments_of_a_long_event_are_one_digit(void)
 {
 	struct heard h = { 0 };
-	uint32_t timestamp = 0xfffff000;          /* wraps on the way */
+	uint32_t timestamp = 0xfffff000; /* wraps on the way */
 	uint32_t units = 0;
 
 	for (uint64_t now_ms = 0; now_ms < 3000; now_ms += 20) {
@@ -162,6 +161,16 @@ static void segments_of_a_long_event_are_one_digit(void)
 	CHECK(h.durations[0] > 2940 && h.durations[0] <= 3000);
 }
 
+static void a_marker_makes_it_another_press_of_the_key(void)
+{
+	struct heard h = { 0 };
+
+	event(&h, 9, false, 0xfff0, true, 1000, 48000, 100); /* its end is lost */
+	event(&h, 9, false, 960, true, 1000 + 0xffff, 48000, 200);
+	CHECK_EQ(h.pressed, 2);
+	CHECK_EQ(h.released, 1);
+}
+
 static void what_is_no_digit_is_ignored(void)
 {
 	struct heard h = { 0 };
@@ -169,7 +178,7 @@ static void what_is_no_digit_is_ignored(void)
 	const uint8_t payload[4] = { 1, 0, 0, 160 };
 	struct rtp_packet packet = { .payload = payload, .bytes = 3 };
 
-	event(&h, 16, false, 160, true, 1000, 8000, 0);           /* flash */
+	event(&h, 16, false, 160, true, 1000, 8000, 0); /* flash */
 	event(&h, 255, true, 160, true, 2000, 8000, 0);
 	CHECK_EQ(h.pressed, 0);
 	CHECK_EQ(dtmf_receiver_put(&h.receiver, &packet, 8000, 0, news), 0);
@@ -277,8 +286,8 @@ static void a_long_digit_is_sent_in_segments(void)
 	dtmf_sender_press(&s, '8', 3000);
 	size_t n = send_all(&s, 48000, 0, w, 512);
 	for (size_t i = 0; i < n; i++)
-		event(&h, 8, w[i].payload[1] & 0x80, (uint16_t)units_of(&w[i]),
-		      w[i].packet.marker, w[i].packet.timestamp, 48000, w[i].ms);
+		event(&h, 8, w[i].payload[1] & 0x80, (uint16_t)units_of(&w[i]), w[i].packet.marker,
+		      w[i].packet.timestamp, 48000, w[i].ms);
 	CHECK_EQ(w[n - 1].packet.timestamp, w[0].packet.timestamp + 2 * 0xffff);
 	CHECK_EQ(h.pressed, 1);
 	REQUIRE(h.released == 1);
@@ -303,7 +312,7 @@ static void a_held_digit_lasts_until_released(void)
 
 		CHECK(dtmf_sender_run(&s, 8000, now_ms, &out));
 		next = (unsigned)(out.payload[2] << 8 | out.payload[3]);
-		CHECK(next >= units);             /* never shorter than told */
+		CHECK(next >= units); /* never shorter than told */
 		units = next;
 		now_ms += 20;
 	}
@@ -359,7 +368,7 @@ static void digits_survive_twenty_percent_loss(void)
 				event(&h, w[i].payload[0], w[i].payload[1] & 0x80,
 				      (uint16_t)units_of(&w[i]), w[i].packet.marker,
 				      w[i].packet.timestamp, clock, w[i].ms);
-			if (i > 0 && chance(10) == 0)     /* an old one again */
+			if (i > 0 && chance(10) == 0) /* an old one again */
 				event(&h, w[i - 1].payload[0], w[i - 1].payload[1] & 0x80,
 				      (uint16_t)units_of(&w[i - 1]), w[i - 1].packet.marker,
 				      w[i - 1].packet.timestamp, clock, w[i].ms);
@@ -380,7 +389,8 @@ static void digits_survive_twenty_percent_loss(void)
 TESTS(digits_and_events_are_the_same_sixteen, repeats_of_an_event_are_one_digit,
       an_end_packet_alone_is_a_digit, a_lost_end_is_made_up_for, the_same_key_twice_is_two_digits,
       a_new_digit_releases_the_one_before, a_key_held_too_long_ends_by_force,
-      segments_of_a_long_event_are_one_digit, what_is_no_digit_is_ignored,
-      a_digit_has_a_marker_and_three_ends, digits_wait_for_each_other_with_a_pause,
-      the_queue_has_a_limit, a_long_digit_is_sent_in_segments, a_held_digit_lasts_until_released,
+      segments_of_a_long_event_are_one_digit, a_marker_makes_it_another_press_of_the_key,
+      what_is_no_digit_is_ignored, a_digit_has_a_marker_and_three_ends,
+      digits_wait_for_each_other_with_a_pause, the_queue_has_a_limit,
+      a_long_digit_is_sent_in_segments, a_held_digit_lasts_until_released,
       a_held_digit_without_release_ends, digits_survive_twenty_percent_loss)

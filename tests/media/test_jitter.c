@@ -6,12 +6,11 @@ static bool put(struct jitter *j, uint16_t seq, uint64_t now_ms)
 {
 	uint8_t payload[2] = { (uint8_t)(seq >> 8), (uint8_t)seq };
 
-	return jitter_put(j,
-			  &(struct rtp_packet){ .seq = seq,
-						.timestamp = seq * 160u,
-						.payload = payload,
-						.bytes = 2 },
-			  now_ms);
+	return jitter_put(
+		j,
+		&(struct rtp_packet){
+			.seq = seq, .timestamp = seq * 160u, .payload = payload, .bytes = 2 },
+		now_ms);
 }
 
 /* The next frame's sequence number as its payload says, -1 if there is none. */
@@ -79,7 +78,7 @@ static void a_gap_is_given_up_after_the_hold_time(void)
 	CHECK_EQ(get(j, 100 + JITTER_HOLD_MS - 1, &missing), -1);
 	CHECK_EQ(get(j, 100 + JITTER_HOLD_MS, &missing), 4);
 	CHECK_EQ(missing, 2);
-	CHECK(!put(j, 3, 150));                   /* too late now */
+	CHECK(!put(j, 3, 150)); /* too late now */
 	CHECK_EQ(j->late, 1);
 }
 

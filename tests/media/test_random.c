@@ -6,7 +6,7 @@
 
 static uint64_t state;
 
-static unsigned chance(unsigned of)       /* xorshift: 0..of-1 */
+static unsigned chance(unsigned of) /* xorshift: 0..of-1 */
 {
 	state ^= state << 13;
 	state ^= state >> 7;
@@ -29,8 +29,8 @@ static size_t damage(uint8_t *packet, size_t bytes)
 			packet[chance((unsigned)bytes)] = (uint8_t)chance(256);
 			break;
 		case 1:
-			packet[chance(bytes < 16 ? (unsigned)bytes : 16)] ^=
-				(uint8_t)(1u << chance(8));
+			packet[chance(bytes < 16 ? (unsigned)bytes : 16)] ^= (uint8_t)(1u << chance(
+											       8));
 			break;
 		case 2:
 			bytes = chance((unsigned)bytes + 1);
@@ -170,11 +170,11 @@ static void abuse(struct leg *victim, struct leg *far, uint64_t seed)
 				  (uint16_t)chance(65536), victim->timestamp + chance(3) * 960,
 				  now_ms);
 		if (chance(8) == 0)
-			packet[2] ^= (uint8_t)chance(256);        /* another number */
+			packet[2] ^= (uint8_t)chance(256); /* another number */
 		if (chance(8) == 0)
-			packet[4] ^= (uint8_t)chance(256);        /* another time */
+			packet[4] ^= (uint8_t)chance(256); /* another time */
 		if (chance(50) == 0)
-			packet[8] ^= (uint8_t)chance(4);          /* another stream */
+			packet[8] ^= (uint8_t)chance(4); /* another stream */
 		bytes = damage(packet, bytes);
 		uint8_t *copy = exactly(packet, bytes);
 		if (chance(10) == 0)

@@ -25,7 +25,7 @@ static void a_sender_report_reads_back(void)
 	int n = write_full(bytes, sizeof(bytes));
 
 	REQUIRE(n == 52 + 16 + 8);
-	CHECK_EQ(bytes[1], RTCP_SR);              /* §6.1: a report comes first */
+	CHECK_EQ(bytes[1], RTCP_SR); /* §6.1: a report comes first */
 	CHECK_EQ(bytes[53], RTCP_SDES);
 	CHECK_EQ(bytes[69], RTCP_BYE);
 	REQUIRE(rtcp_parse(bytes, (size_t)n, 0xaaaa, &got) == 0);
@@ -100,12 +100,12 @@ static void counts_that_lie_are_refused(void)
 	struct rtcp_received got = { .sender_ssrc = 7 };
 	int n = write_full(bytes, sizeof(bytes));
 
-	bytes[0] = 0x82;                          /* two blocks, one is there */
+	bytes[0] = 0x82; /* two blocks, one is there */
 	CHECK_EQ(rtcp_parse(bytes, (size_t)n, 1, &got), -EBADMSG);
 	bytes[0] = 0x81;
-	bytes[68] = 0x9f;                         /* 31 SSRCs in BYE */
+	bytes[68] = 0x9f; /* 31 SSRCs in BYE */
 	CHECK_EQ(rtcp_parse(bytes, (size_t)n, 1, &got), -EBADMSG);
-	bytes[68] = 0xa1;                         /* padding longer than the packet */
+	bytes[68] = 0xa1; /* padding longer than the packet */
 	bytes[75] = 9;
 	CHECK_EQ(rtcp_parse(bytes, (size_t)n, 1, &got), -EBADMSG);
 	CHECK_EQ(got.sender_ssrc, 7);
@@ -122,8 +122,7 @@ static void unknown_types_are_stepped_over(void)
 static void the_round_trip_is_what_the_clock_says(void)
 {
 	uint64_t sent_ms = 1700000000123;
-	struct rtcp_report back = { .lsr = rtcp_ntp_middle(rtcp_ntp(sent_ms)),
-				    .dlsr = 65536 / 2 };
+	struct rtcp_report back = { .lsr = rtcp_ntp_middle(rtcp_ntp(sent_ms)), .dlsr = 65536 / 2 };
 
 	unsigned ms = rtcp_round_trip_ms(&back, sent_ms + 500 + 80);
 	CHECK(ms >= 79 && ms <= 81);
@@ -146,7 +145,7 @@ static void loss_is_counted_over_a_wrap(void)
 	rtp_stats_init(&stats);
 	CHECK(!rtp_stats_report(&stats, &out));
 	for (uint32_t i = 0; i < 100; i++)
-		if (i % 4 != 1)                   /* a quarter is lost */
+		if (i % 4 != 1) /* a quarter is lost */
 			receive(&stats, (uint16_t)(65500 + i), 160 * i, 20 * i);
 	REQUIRE(rtp_stats_report(&stats, &out));
 	CHECK_EQ(out.ssrc, 9);
@@ -203,7 +202,7 @@ static void jitter_is_measured_in_timestamp_units(void)
 	for (uint32_t i = 0; i < 400; i++)
 		receive(&stats, (uint16_t)i, 160 * i, 20 * i + (i % 2 ? 10 : 0));
 	REQUIRE(rtp_stats_report(&stats, &out));
-	CHECK(out.jitter >= 78 && out.jitter <= 80);      /* 10 ms at 8 kHz */
+	CHECK(out.jitter >= 78 && out.jitter <= 80); /* 10 ms at 8 kHz */
 }
 
 TESTS(a_sender_report_reads_back, a_report_about_another_stream_is_not_ours,

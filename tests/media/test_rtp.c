@@ -21,8 +21,8 @@ static void parses_a_plain_packet(void)
 
 static void steps_over_csrcs_extension_and_padding(void)
 {
-	const uint8_t bytes[] = { 0xb1, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3,     /* P, X, one CSRC */
-				  9,    9, 9, 9, 0xbe, 0xde, 0, 1, 7, 7, 7, 7, /* one word */
+	const uint8_t bytes[] = { 0xb1, 0, 0, 1, 0,    0,    0, 2, 0, 0, 0, 3, /* P, X, one CSRC */
+				  9,	9, 9, 9, 0xbe, 0xde, 0, 1, 7, 7, 7, 7, /* one word */
 				  0x55, 0, 0, 3 };
 	struct rtp_packet packet;
 
@@ -104,11 +104,11 @@ static enum packet_kind expected_kind(unsigned first, unsigned second, size_t n)
 	if (first < 4)
 		return n < 20 ? PACKET_UNKNOWN : PACKET_STUN;
 	if (first < 20)
-		return PACKET_UNKNOWN;            /* 16..19 is ZRTP */
+		return PACKET_UNKNOWN; /* 16..19 is ZRTP */
 	if (first < 64)
 		return n < 13 ? PACKET_UNKNOWN : PACKET_DTLS;
 	if (first < 128 || first >= 192 || n < 8)
-		return PACKET_UNKNOWN;            /* 64..79 is a TURN channel */
+		return PACKET_UNKNOWN; /* 64..79 is a TURN channel */
 	if ((second >= 192 && second <= 223) || (second >= 64 && second <= 95))
 		return PACKET_RTCP;
 	return n < 12 ? PACKET_UNKNOWN : PACKET_RTP;

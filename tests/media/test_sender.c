@@ -8,7 +8,7 @@ enum { MOST = 4000 };
 
 struct sent {
 	struct rtp_packet packet;
-	uint8_t first;                    /* octet of the payload */
+	uint8_t first; /* octet of the payload */
 };
 
 static struct sent sent[MOST];
@@ -98,15 +98,15 @@ static void the_timestamp_step_is_right_for_each_codec_and_ptime(void)
 						continue;
 					}
 					for (unsigned t = 0; t < 600; t += in_ms)
-						CHECK_EQ(sender_pcm(s, pcm, rate / 1000 * in_ms,
-								    t),
+						CHECK_EQ(sender_pcm(s, pcm, rate / 1000 * in_ms, t),
 							 0);
 					CHECK_EQ(n_sent, 600 / ms);
 					check_even(0, n_sent, codec->rtp_clock / 1000 * ms);
 					CHECK_EQ(sent[0].packet.timestamp, 0xffffff00);
 					CHECK_EQ(sent[0].packet.seq, 65530);
 					CHECK(sent[0].packet.marker && !sent[1].packet.marker);
-					CHECK(sent[0].packet.ssrc == 77 && sent[0].packet.pt == 100);
+					CHECK(sent[0].packet.ssrc == 77 &&
+					      sent[0].packet.pt == 100);
 					sender_close(s);
 				}
 			}
@@ -121,9 +121,9 @@ static void relaying_keeps_gaps_and_order(void)
 	REQUIRE(set(s, &codec_pcma, 20, 0) == 0);
 	relay(s, 65534, 50000, 5, 0);
 	relay(s, 65535, 50160, 5, 20);
-	relay(s, 1, 50480, 5, 60);        /* 0 comes late */
+	relay(s, 1, 50480, 5, 60); /* 0 comes late */
 	relay(s, 0, 50320, 5, 61);
-	relay(s, 4, 50960, 5, 120);       /* 2 and 3 are lost */
+	relay(s, 4, 50960, 5, 120); /* 2 and 3 are lost */
 	static const uint16_t seqs[] = { 10, 11, 13, 12, 16 };
 	REQUIRE(n_sent == 5);
 	for (size_t i = 0; i < 5; i++) {
@@ -181,15 +181,15 @@ static void another_source_goes_on_by_the_clock(void)
 	REQUIRE(set(s, &codec_pcma, 20, 8000) == 0);
 	relay(s, 9, 70000, 1, 0);
 	relay(s, 10, 70160, 1, 20);
-	relay(s, 40000, 123, 2, 1040);            /* a new SSRC after a second */
+	relay(s, 40000, 123, 2, 1040); /* a new SSRC after a second */
 	CHECK_EQ(sent[2].packet.seq, 102);
 	CHECK_EQ(sent[2].packet.timestamp, 5160 + 8160);
 	CHECK(sent[2].packet.marker);
-	sender_pcm(s, pcm, 160, 1060);            /* then a transcoder */
+	sender_pcm(s, pcm, 160, 1060); /* then a transcoder */
 	CHECK_EQ(sent[3].packet.seq, 103);
 	CHECK_EQ(sent[3].packet.timestamp, 5160 + 8160 + 160);
 	CHECK(sent[3].packet.marker);
-	sender_new_source(s);                     /* hold for a minute */
+	sender_new_source(s); /* hold for a minute */
 	sender_pcm(s, pcm, 160, 61060);
 	CHECK_EQ(sent[4].packet.seq, 104);
 	CHECK_EQ(sent[4].packet.timestamp, 5160 + 8160 + 160 + 480000);
@@ -239,7 +239,7 @@ static void digits_take_the_place_of_audio(void)
 		} else if (i > 0 && sent[i - 1].packet.pt == 101) {
 			CHECK(p->marker);
 			CHECK_EQ(p->timestamp % 960, 0);
-			CHECK_EQ(p->timestamp, 520 * 48);   /* when the last end was sent */
+			CHECK_EQ(p->timestamp, 520 * 48); /* when the last end was sent */
 		}
 	}
 	CHECK_EQ(events, 7);
@@ -287,7 +287,7 @@ static void pcm_faster_than_time_is_dropped(void)
 
 	REQUIRE(set(s, &codec_pcma, 20, 8000) == 0);
 	for (uint64_t now_ms = 1; now_ms < 20000; now_ms += 20)
-		sender_pcm(s, pcm, 960, now_ms);          /* six times too much */
+		sender_pcm(s, pcm, 960, now_ms); /* six times too much */
 	CHECK(n_sent <= 1000 + 200);
 	sender_close(s);
 }
@@ -310,7 +310,7 @@ static void changing_the_codec_breaks_neither_sequence_nor_timeline(void)
 		CHECK_EQ((uint16_t)(sent[i].packet.seq - sent[i - 1].packet.seq), 1);
 		CHECK(step == 160 || step == 960);
 	}
-	CHECK_EQ(set(s, &codec_pcma, 20, 16000), -EINVAL);       /* and nothing changed: */
+	CHECK_EQ(set(s, &codec_pcma, 20, 16000), -EINVAL); /* and nothing changed: */
 	CHECK_EQ(sender_pcm(s, pcm, 160, 80), 0);
 	CHECK_EQ(sent[4].packet.timestamp - sent[3].packet.timestamp, 960);
 	sender_close(s);
@@ -322,7 +322,7 @@ static void a_shorter_ptime_in_mid_call_starts_a_packet_anew(void)
 	static const int16_t pcm[400];
 
 	REQUIRE(set(s, &codec_pcma, 60, 8000) == 0);
-	sender_pcm(s, pcm, 400, 0);               /* 50 ms wait */
+	sender_pcm(s, pcm, 400, 0); /* 50 ms wait */
 	REQUIRE(set(s, &codec_pcma, 20, 8000) == 0);
 	sender_pcm(s, pcm, 320, 60);
 	REQUIRE(n_sent == 2);
