@@ -41,15 +41,16 @@ export async function startGateway({ accounts = {}, config = {} } = {}) {
 	for (const [name, keys] of Object.entries(config)) sections[name] = { ...sections[name], ...keys };
 	writeFileSync(file, ini(sections));
 
-	const gateway = new Gateway({ folder, file, sip, http, https });
+	const mediaPorts = [media, media + MEDIA_PORTS - 1];
+	const gateway = new Gateway({ folder, file, sip, http, https, mediaPorts });
 	for (const [user, password] of Object.entries(accounts)) await gateway.addAccount(user, password);
 	await gateway.start();
 	return gateway;
 }
 
 export class Gateway {
-	constructor({ folder, file, sip, http, https }) {
-		Object.assign(this, { folder, file, sip, http, https });
+	constructor(settings) {
+		Object.assign(this, settings); // folder, file, sip, http, https, mediaPorts
 		this.program = program();
 	}
 
