@@ -1,5 +1,5 @@
 /* Bundles the page into dist/, or with --test the tests into build/test/. */
-import { cp, mkdir, readdir, rm } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import path from "node:path";
 import { build } from "esbuild";
@@ -10,8 +10,9 @@ const at = (...names) => path.join(here, ...names);
 async function buildPage() {
   await rm(at("dist"), { recursive: true, force: true });
   await mkdir(at("dist"), { recursive: true });
-  await build({
+  const { metafile } = await build({
     entryPoints: [at("src/page.ts")],
+    metafile: true,
     outfile: at("dist/page.js"),
     bundle: true,
     minify: true,
@@ -22,6 +23,21 @@ async function buildPage() {
   });
   for (const name of ["index.html", "style.css", "icon.svg"])
     await cp(at(name), at("dist", name));
+  await writeFile(at("dist/licenses.txt"), await licenses(Object.keys(metafile.inputs)));
+}
+
+/* Whoever serves the page passes on the packages bundled in it, whose licenses want to be told. */
+async function licenses(inputs) {
+  const names = new Set(inputs.map((input) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1]).filter(Boolean));
+  const texts = [];
+  for (const name of [...names].sort()) {
+    const folder = at("node_modules", name);
+    const { version, license } = JSON.parse(await readFile(path.join(folder, "package.json"), "utf8"));
+    const file = (await readdir(folder)).find((each) => /^licen[sc]e/i.test(each));
+    const text = file ? await readFile(path.join(folder, file), "utf8") : "";
+    texts.push(`${name} ${version} (${license})\n\n${text.trim()}\n`);
+  }
+  return texts.join("\n---\n\n");
 }
 
 async function buildTests() {
