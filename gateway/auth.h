@@ -2,7 +2,7 @@
  * §22, RFC 7616, RFC 8760).
  *
  * A request is asked about once: either `on_user` runs with the account's user
- * part, or the request has been answered here (401, 503), or it went away. */
+ * part, or the request has been answered here (401, 503), or its flow closed. */
 #pragma once
 
 #include "sip/endpoint.h"
@@ -33,11 +33,8 @@ void auth_request(struct auth *auth, struct sip_server_tx *tx, struct sip_msg *r
 				  struct str user),
 		  void *arg);
 
-/* The transaction can no longer be answered (cancelled): nothing is called back. */
-void auth_forget(struct auth *auth, const struct sip_server_tx *tx);
-
-/* Call these from the endpoint's on_flow_closed: drops the questions of that
- * flow and its identity. */
+/* Call it from the endpoint's on_flow_closed: its identity is forgotten. Questions
+ * of that flow end when the account is there. */
 void auth_flow_closed(struct auth *auth, struct sip_flow *flow);
 
 /* The account a web flow has registered as; empty if none. */

@@ -25,6 +25,10 @@ void domains_free(struct domains *domains); /* NULL is fine */
 /* Does this host (no brackets, any case) mean us, whatever the port? */
 bool domains_have(const struct domains *domains, struct str host);
 
-/* Is that exactly an address and port we listen on? For refusing contacts that
- * point at ourselves. Port 0 means 5060. */
+/* Does that host mean us, at a port we listen on (on any address)? For refusing
+ * contacts that point at ourselves. Port 0 means 5060. */
 bool domains_is_listener(const struct domains *domains, struct str host, uint16_t port);
+
+/* Is it the machine itself or its link: a loopback or link-local address, or
+ * "localhost"? Other machines' requests must not name one as theirs. */
+bool domains_host_is_local(struct str host);
