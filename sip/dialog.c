@@ -265,18 +265,26 @@ void sip_dialog_send_ack(struct sip_dialog *d, const struct sip_msg *invite)
 		sip_endpoint_send(d->endpoint, d->flow, text, d->call_id);
 }
 
-void sip_dialog_send_bye(struct sip_dialog *d, struct str headers)
+int sip_dialog_send_bye(struct sip_dialog *d, struct str headers,
+			const struct sip_client_tx_user *user, void *arg,
+			struct sip_client_tx **out)
 {
 	char branch[SIP_BRANCH_CHARS + 1];
 	struct str text;
+	int err;
 
-	if (sip_dialog_print(d,
-			     &(struct sip_request_parts){
-				     .method = SIP_BYE,
-				     .cseq = ++d->local_cseq,
-				     .branch = sip_branch_make(d->endpoint, branch),
-				     .headers = headers,
-			     },
-			     &text) == 0)
-		sip_client_tx_start(d->endpoint, d->flow, text, NULL, NULL, NULL);
+	err = sip_dialog_print(d,
+			       &(struct sip_request_parts){
+				       .method = SIP_BYE,
+				       .cseq = ++d->local_cseq,
+				       .branch = sip_branch_make(d->endpoint, branch),
+				       .headers = headers,
+			       },
+			       &text);
+	if (err)
+		return err;
+	err = sip_client_tx_start(d->endpoint, d->flow, text, user, arg, out);
+	if (err == -ENOMEM) /* then at least once */
+		sip_endpoint_send(d->endpoint, d->flow, text, d->call_id);
+	return err;
 }

@@ -7,10 +7,13 @@
 #include "sip/core.h"
 
 struct sip_server_tx;
+struct sip_client_tx;
+struct sip_client_tx_user;
 
 struct sip_dialog {
 	struct sip_endpoint *endpoint;
-	/* A request of the peer within the dialog; tx is NULL for ACK. */
+	/* A request of the peer within the dialog; tx is NULL for ACK, and for a
+	 * BYE that was answered already. */
 	void (*on_request)(void *arg, struct sip_flow *flow, struct sip_server_tx *tx,
 			   struct sip_msg *request);
 	void *arg;
@@ -30,7 +33,7 @@ struct sip_dialog {
 	struct str routes[SIP_MAX_ROUTES];
 	size_t n_routes;
 	uint32_t local_cseq, remote_cseq;
-	bool heard;                           /* remote_cseq is one */
+	bool heard; /* remote_cseq is one */
 };
 
 /* For our own INVITE. Nothing can fail. */
@@ -63,8 +66,11 @@ int sip_dialog_print(const struct sip_dialog *d, const struct sip_request_parts 
 
 /* The ACK to a 2xx (§13.2.2.4), the same each time it is sent. */
 void sip_dialog_send_ack(struct sip_dialog *d, const struct sip_msg *invite);
-/* A BYE that nobody waits for. */
-void sip_dialog_send_bye(struct sip_dialog *d, struct str headers);
+/* A BYE; `user` may be NULL. As sip_client_tx_start(), but without memory for a
+ * transaction it is sent once all the same. */
+int sip_dialog_send_bye(struct sip_dialog *d, struct str headers,
+			const struct sip_client_tx_user *user, void *arg,
+			struct sip_client_tx **out);
 
 /* The dialog a request with a To tag belongs to, or NULL. */
 struct sip_dialog *sip_dialog_find(struct sip_endpoint *endpoint, const struct sip_msg *request);

@@ -280,7 +280,7 @@ void sip_respond_stateless(struct sip_endpoint *e, struct sip_flow *flow,
 
 /* --- in --- */
 
-static void refuse(struct sip_endpoint *e, struct sip_flow *flow, const struct sip_msg *request,
+static void answer(struct sip_endpoint *e, struct sip_flow *flow, const struct sip_msg *request,
 		   unsigned status, struct str headers)
 {
 	sip_respond_stateless(e, flow, request,
@@ -307,7 +307,7 @@ static bool requires_too_much(struct sip_endpoint *e, struct sip_flow *flow,
 	}
 	writer_put(&w, STR("\r\n"));
 	if (any)
-		refuse(e, flow, request, 420, writer_end(&w, &headers) ? STR("") : headers);
+		answer(e, flow, request, 420, writer_end(&w, &headers) ? STR("") : headers);
 	return any;
 }
 
@@ -319,7 +319,7 @@ static void unavailable(struct sip_endpoint *e, struct sip_flow *flow,
 	/* spread, so that they do not all come back at once */
 	snprintf(line, sizeof(line), "Retry-After: %u\r\n",
 		 (unsigned)(5 + stateless_hash(e, request) % 26));
-	refuse(e, flow, request, 503, str_of(line));
+	answer(e, flow, request, 503, str_of(line));
 }
 
 static void got_cancel(struct sip_endpoint *e, struct sip_flow *flow, struct sip_msg *cancel)
@@ -327,7 +327,7 @@ static void got_cancel(struct sip_endpoint *e, struct sip_flow *flow, struct sip
 	struct sip_server_tx *invite = sip_server_tx_find(e, cancel, true);
 
 	if (!invite) {
-		refuse(e, flow, cancel, 481, STR(""));
+		answer(e, flow, cancel, 481, STR(""));
 		return;
 	}
 	respond_with_tag(e, flow, cancel, &(struct sip_answer){ .status = 200 },
@@ -345,25 +345,48 @@ static void got_ack(struct sip_endpoint *e, struct sip_flow *flow, struct sip_ms
 		sip_dialog_ack(e, flow, ack);
 }
 
-static void got_new_request(struct sip_endpoint *e, struct sip_flow *flow, struct sip_msg *request)
+/* Even without memory a BYE is a BYE: the peer will not come again. */
+static void got_bye_without_memory(struct sip_endpoint *e, struct sip_flow *flow,
+				   struct sip_dialog *dialog, struct sip_msg *bye)
+{
+	answer(e, flow, bye, 200, STR(""));
+	dialog->on_request(dialog->arg, flow, NULL, bye);
+}
+
+/* The dialog it belongs to, NULL outside any; false: refused. */
+static bool is_acceptable(struct sip_endpoint *e, struct sip_flow *flow,
+			  const struct sip_msg *request, struct sip_dialog **dialog)
 {
 	bool within = !str_empty(request->to_tag);
-	struct sip_dialog *dialog = within ? sip_dialog_find(e, request) : NULL;
-	size_t most = e->max_transactions;
-	struct sip_server_tx *tx;
 
-	if (within && !dialog)
-		refuse(e, flow, request, 481, STR(""));
+	*dialog = within ? sip_dialog_find(e, request) : NULL;
+	if (within && !*dialog)
+		answer(e, flow, request, 481, STR(""));
 	else if (!within && request->max_forwards == 0)
-		refuse(e, flow, request, 483, STR(""));
-	else if (requires_too_much(e, flow, request))
-		;
+		answer(e, flow, request, 483, STR(""));
 	else if (!within && sip_server_tx_is_merged(e, request))
-		refuse(e, flow, request, 482, STR(""));
-	else if (e->n_transactions >= (within ? 2 * most : most) ||
-		 sip_server_tx_start(e, flow, request, &tx))
+		answer(e, flow, request, 482, STR(""));
+	else
+		return !requires_too_much(e, flow, request);
+	return false;
+}
+
+static void got_new_request(struct sip_endpoint *e, struct sip_flow *flow, struct sip_msg *request)
+{
+	struct sip_dialog *dialog;
+	struct sip_server_tx *tx = NULL;
+
+	if (!is_acceptable(e, flow, request, &dialog))
+		return;
+	/* calls that are there already go on when no new ones are let in */
+	if (e->n_transactions < (dialog ? 2 : 1) * e->max_transactions)
+		sip_server_tx_start(e, flow, request, &tx);
+
+	if (!tx && dialog && request->method == SIP_BYE)
+		got_bye_without_memory(e, flow, dialog, request);
+	else if (!tx)
 		unavailable(e, flow, request);
-	else if (within)
+	else if (dialog)
 		dialog->on_request(dialog->arg, flow, tx, request);
 	else
 		e->events->on_request(e->arg, tx, request);

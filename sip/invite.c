@@ -152,7 +152,7 @@ void sip_invite_break(struct sip_invite *iv, enum sip_end_kind kind, unsigned st
 {
 	if (iv->state == SIP_INVITE_ENDED || iv->bye)
 		return; /* the owner was quicker */
-	sip_dialog_send_bye(&iv->dialog, STR(""));
+	sip_dialog_send_bye(&iv->dialog, STR(""), NULL, NULL, NULL);
 	sip_invite_finish(iv, kind, status, msg);
 }
 
@@ -161,7 +161,7 @@ static void on_deadline(void *arg)
 	struct sip_invite *iv = arg;
 
 	if (iv->ok) /* hung up, and the ACK never came */
-		sip_dialog_send_bye(&iv->dialog, STR(""));
+		sip_dialog_send_bye(&iv->dialog, STR(""), NULL, NULL, NULL);
 	sip_invite_finish(iv, SIP_END_HUNG_UP, 0, NULL);
 }
 
@@ -189,20 +189,7 @@ static const struct sip_client_tx_user bye_user = { bye_answered, bye_failed, by
 
 void sip_invite_bye(struct sip_invite *iv, struct str headers)
 {
-	char branch[SIP_BRANCH_CHARS + 1];
-	struct str text;
-
-	if (iv->bye)
-		return;
-	if (sip_dialog_print(&iv->dialog,
-			     &(struct sip_request_parts){
-				     .method = SIP_BYE,
-				     .cseq = ++iv->dialog.local_cseq,
-				     .branch = sip_branch_make(iv->endpoint, branch),
-				     .headers = headers,
-			     },
-			     &text) ||
-	    sip_client_tx_start(iv->endpoint, iv->dialog.flow, text, &bye_user, iv, &iv->bye))
+	if (!iv->bye && sip_dialog_send_bye(&iv->dialog, headers, &bye_user, iv, &iv->bye))
 		sip_invite_finish_later(iv, SIP_END_HUNG_UP, 0);
 }
 
@@ -253,7 +240,9 @@ bool sip_invite_hang_up(struct sip_invite *iv, struct str reason)
 
 void sip_invite_answer_plainly(struct sip_server_tx *tx, unsigned status, const char *headers)
 {
-	sip_respond(tx, &(struct sip_answer){ .status = status, .headers = str_of(headers) });
+	if (tx)
+		sip_respond(tx,
+			    &(struct sip_answer){ .status = status, .headers = str_of(headers) });
 }
 
 static void got_bye(struct sip_invite *iv, struct sip_server_tx *tx, struct sip_msg *bye)
@@ -310,7 +299,7 @@ void sip_invite_received(void *arg, struct sip_flow *flow, struct sip_server_tx 
 	if (flow != iv->dialog.flow && iv->state >= SIP_INVITE_ANSWERED)
 		sip_invite_move(iv, flow); /* RFC 5626: the peer came back another way */
 
-	if (!tx)
+	if (request->method == SIP_ACK)
 		sip_invite_got_ack(iv, request);
 	else if (!sip_dialog_in_order(&iv->dialog, request))
 		sip_invite_answer_plainly(tx, 500, NULL);

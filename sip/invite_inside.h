@@ -93,6 +93,7 @@ char *sip_invite_headers(const struct sip_invite *iv, struct str more);
 /* For sip_dialog_list(). */
 void sip_invite_received(void *arg, struct sip_flow *flow, struct sip_server_tx *tx,
 			 struct sip_msg *request);
+/* Nothing for NULL. */
 void sip_invite_answer_plainly(struct sip_server_tx *tx, unsigned status, const char *headers);
 
 /* --- invite_callee.c --- */

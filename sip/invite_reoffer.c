@@ -44,6 +44,7 @@ static int send_reoffer(struct sip_invite *iv)
 		return err;
 	d->local_cseq++;
 	sip_client_tx_knows(tx, d->remote_tag); /* its 2xx gets no BYE from late.c */
+	sip_client_tx_detach(iv->reoffering);	/* the one before may still be absorbing */
 	iv->reoffering = tx;
 	iv->exchange = SIP_EXCHANGE_OURS;
 	return 0;

@@ -11,6 +11,6 @@ void sip_late_2xx(struct sip_client_tx *tx, struct sip_msg *response)
 	sip_dialog_learn(&d, response);
 	sip_dialog_send_ack(&d, tx->tx.request);
 	if (!known)
-		sip_dialog_send_bye(&d, STR(""));
+		sip_dialog_send_bye(&d, STR(""), NULL, NULL, NULL);
 	sip_dialog_clear(&d);
 }

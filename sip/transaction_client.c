@@ -128,57 +128,58 @@ static void ack_and_pass_up(struct sip_tx *tx, struct sip_msg *response)
 	pass_up(tx, response);
 }
 
+/* clang-format off */
 static const struct sip_tx_rule invite_rules[] = {
-	/* in                 on                        do               then              */
-	{ SIP_TX_CALLING, SIP_TX_RETRANSMIT, resend, SIP_TX_CALLING },
-	{ SIP_TX_CALLING, SIP_TX_GOT_1XX, pass_up, SIP_TX_PROCEEDING },
-	{ SIP_TX_CALLING, SIP_TX_GOT_2XX, pass_up, SIP_TX_ACCEPTED },
-	{ SIP_TX_CALLING, SIP_TX_GOT_FAILURE, ack_and_pass_up, SIP_TX_COMPLETED },
-	{ SIP_TX_CALLING, SIP_TX_DEADLINE, timed_out, SIP_TX_TERMINATED },
-	{ SIP_TX_CALLING, SIP_TX_TRANSPORT_FAILED, broken, SIP_TX_TERMINATED },
-	{ SIP_TX_PROCEEDING, SIP_TX_GOT_1XX, pass_up, SIP_TX_PROCEEDING },
-	{ SIP_TX_PROCEEDING, SIP_TX_GOT_2XX, pass_up, SIP_TX_ACCEPTED },
-	{ SIP_TX_PROCEEDING, SIP_TX_GOT_FAILURE, ack_and_pass_up, SIP_TX_COMPLETED },
-	{ SIP_TX_PROCEEDING, SIP_TX_DEADLINE, timed_out, SIP_TX_TERMINATED }, /* cancelled */
-	{ SIP_TX_PROCEEDING, SIP_TX_TRANSPORT_FAILED, broken,
-	  SIP_TX_TERMINATED },					       /* ours, no arrow */
-	{ SIP_TX_ACCEPTED, SIP_TX_GOT_2XX, pass_up, SIP_TX_ACCEPTED }, /* forks; RFC 6026 */
-	{ SIP_TX_ACCEPTED, SIP_TX_DEADLINE, NULL, SIP_TX_TERMINATED },
-	{ SIP_TX_ACCEPTED, SIP_TX_TRANSPORT_FAILED, NULL, SIP_TX_TERMINATED },
-	{ SIP_TX_COMPLETED, SIP_TX_GOT_FAILURE, send_ack, SIP_TX_COMPLETED },
-	{ SIP_TX_COMPLETED, SIP_TX_TRANSPORT_FAILED, NULL, SIP_TX_TERMINATED }, /* told already */
-	{ SIP_TX_COMPLETED, SIP_TX_DEADLINE, NULL, SIP_TX_TERMINATED },
+	/* in                on                       do               then */
+	{ SIP_TX_CALLING,    SIP_TX_RETRANSMIT,       resend,          SIP_TX_CALLING    },
+	{ SIP_TX_CALLING,    SIP_TX_GOT_1XX,          pass_up,         SIP_TX_PROCEEDING },
+	{ SIP_TX_CALLING,    SIP_TX_GOT_2XX,          pass_up,         SIP_TX_ACCEPTED   },
+	{ SIP_TX_CALLING,    SIP_TX_GOT_FAILURE,      ack_and_pass_up, SIP_TX_COMPLETED  },
+	{ SIP_TX_CALLING,    SIP_TX_DEADLINE,         timed_out,       SIP_TX_TERMINATED },
+	{ SIP_TX_CALLING,    SIP_TX_TRANSPORT_FAILED, broken,          SIP_TX_TERMINATED },
+	{ SIP_TX_PROCEEDING, SIP_TX_GOT_1XX,          pass_up,         SIP_TX_PROCEEDING },
+	{ SIP_TX_PROCEEDING, SIP_TX_GOT_2XX,          pass_up,         SIP_TX_ACCEPTED   },
+	{ SIP_TX_PROCEEDING, SIP_TX_GOT_FAILURE,      ack_and_pass_up, SIP_TX_COMPLETED  },
+	{ SIP_TX_PROCEEDING, SIP_TX_DEADLINE,         timed_out,       SIP_TX_TERMINATED }, /* cancelled */
+	{ SIP_TX_PROCEEDING, SIP_TX_TRANSPORT_FAILED, broken,          SIP_TX_TERMINATED }, /* ours, no arrow */
+	{ SIP_TX_ACCEPTED,   SIP_TX_GOT_2XX,          pass_up,         SIP_TX_ACCEPTED   }, /* forks; RFC 6026 */
+	{ SIP_TX_ACCEPTED,   SIP_TX_DEADLINE,         NULL,            SIP_TX_TERMINATED },
+	{ SIP_TX_ACCEPTED,   SIP_TX_TRANSPORT_FAILED, NULL,            SIP_TX_TERMINATED },
+	{ SIP_TX_COMPLETED,  SIP_TX_GOT_FAILURE,      send_ack,        SIP_TX_COMPLETED  },
+	{ SIP_TX_COMPLETED,  SIP_TX_TRANSPORT_FAILED, NULL,            SIP_TX_TERMINATED }, /* told already */
+	{ SIP_TX_COMPLETED,  SIP_TX_DEADLINE,         NULL,            SIP_TX_TERMINATED },
 };
 
 static const struct sip_tx_pace invite_paces[] = {
-	/* state              resend      up to           give up          0 if reliable */
-	{ SIP_TX_CALLING, SIP_T1_MS, SIP_TX_FOREVER, SIP_GIVE_UP_MS, false }, /* A, B */
-	{ SIP_TX_ACCEPTED, 0, 0, SIP_GIVE_UP_MS, false },		      /* M    */
-	{ SIP_TX_COMPLETED, 0, 0, SIP_GIVE_UP_MS, true },		      /* D    */
+	/* state            resend     up to           give up         0 if reliable */
+	{ SIP_TX_CALLING,   SIP_T1_MS, SIP_TX_FOREVER, SIP_GIVE_UP_MS, false }, /* A, B */
+	{ SIP_TX_ACCEPTED,  0,         0,              SIP_GIVE_UP_MS, false }, /* M */
+	{ SIP_TX_COMPLETED, 0,         0,              SIP_GIVE_UP_MS, true  }, /* D */
 };
 
 static const struct sip_tx_rule other_rules[] = {
-	{ SIP_TX_TRYING, SIP_TX_RETRANSMIT, resend, SIP_TX_TRYING },
-	{ SIP_TX_TRYING, SIP_TX_GOT_1XX, pass_up, SIP_TX_PROCEEDING },
-	{ SIP_TX_TRYING, SIP_TX_GOT_2XX, pass_up, SIP_TX_COMPLETED },
-	{ SIP_TX_TRYING, SIP_TX_GOT_FAILURE, pass_up, SIP_TX_COMPLETED },
-	{ SIP_TX_TRYING, SIP_TX_DEADLINE, timed_out, SIP_TX_TERMINATED },
-	{ SIP_TX_TRYING, SIP_TX_TRANSPORT_FAILED, broken, SIP_TX_TERMINATED },
-	{ SIP_TX_PROCEEDING, SIP_TX_RETRANSMIT, resend, SIP_TX_PROCEEDING },
-	{ SIP_TX_PROCEEDING, SIP_TX_GOT_1XX, pass_up, SIP_TX_PROCEEDING },
-	{ SIP_TX_PROCEEDING, SIP_TX_GOT_2XX, pass_up, SIP_TX_COMPLETED },
-	{ SIP_TX_PROCEEDING, SIP_TX_GOT_FAILURE, pass_up, SIP_TX_COMPLETED },
-	{ SIP_TX_PROCEEDING, SIP_TX_DEADLINE, timed_out, SIP_TX_TERMINATED },
-	{ SIP_TX_PROCEEDING, SIP_TX_TRANSPORT_FAILED, broken, SIP_TX_TERMINATED },
-	{ SIP_TX_COMPLETED, SIP_TX_DEADLINE, NULL, SIP_TX_TERMINATED },
-	{ SIP_TX_COMPLETED, SIP_TX_TRANSPORT_FAILED, NULL, SIP_TX_TERMINATED },
+	{ SIP_TX_TRYING,     SIP_TX_RETRANSMIT,       resend,    SIP_TX_TRYING     },
+	{ SIP_TX_TRYING,     SIP_TX_GOT_1XX,          pass_up,   SIP_TX_PROCEEDING },
+	{ SIP_TX_TRYING,     SIP_TX_GOT_2XX,          pass_up,   SIP_TX_COMPLETED  },
+	{ SIP_TX_TRYING,     SIP_TX_GOT_FAILURE,      pass_up,   SIP_TX_COMPLETED  },
+	{ SIP_TX_TRYING,     SIP_TX_DEADLINE,         timed_out, SIP_TX_TERMINATED },
+	{ SIP_TX_TRYING,     SIP_TX_TRANSPORT_FAILED, broken,    SIP_TX_TERMINATED },
+	{ SIP_TX_PROCEEDING, SIP_TX_RETRANSMIT,       resend,    SIP_TX_PROCEEDING },
+	{ SIP_TX_PROCEEDING, SIP_TX_GOT_1XX,          pass_up,   SIP_TX_PROCEEDING },
+	{ SIP_TX_PROCEEDING, SIP_TX_GOT_2XX,          pass_up,   SIP_TX_COMPLETED  },
+	{ SIP_TX_PROCEEDING, SIP_TX_GOT_FAILURE,      pass_up,   SIP_TX_COMPLETED  },
+	{ SIP_TX_PROCEEDING, SIP_TX_DEADLINE,         timed_out, SIP_TX_TERMINATED },
+	{ SIP_TX_PROCEEDING, SIP_TX_TRANSPORT_FAILED, broken,    SIP_TX_TERMINATED },
+	{ SIP_TX_COMPLETED,  SIP_TX_DEADLINE,         NULL,      SIP_TX_TERMINATED },
+	{ SIP_TX_COMPLETED,  SIP_TX_TRANSPORT_FAILED, NULL,      SIP_TX_TERMINATED },
 };
 
 static const struct sip_tx_pace other_paces[] = {
-	{ SIP_TX_TRYING, SIP_T1_MS, SIP_T2_MS, SIP_GIVE_UP_MS, false },	 /* E, F */
-	{ SIP_TX_PROCEEDING, SIP_T2_MS, SIP_T2_MS, SIP_TX_KEEP, false }, /* E, F */
-	{ SIP_TX_COMPLETED, 0, 0, SIP_T4_MS, true },			 /* K    */
+	{ SIP_TX_TRYING,     SIP_T1_MS, SIP_T2_MS, SIP_GIVE_UP_MS, false }, /* E, F */
+	{ SIP_TX_PROCEEDING, SIP_T2_MS, SIP_T2_MS, SIP_TX_KEEP,    false }, /* E, F */
+	{ SIP_TX_COMPLETED,  0,         0,         SIP_T4_MS,      true  }, /* K */
 };
+/* clang-format on */
 
 static void forget(struct sip_tx *tx)
 {

@@ -75,56 +75,60 @@ static void ack_to_dialog(struct sip_tx *tx, struct sip_msg *ack)
 	sip_dialog_ack(tx->endpoint, tx->flow, ack);
 }
 
+/* clang-format off */
 static const struct sip_tx_rule invite_rules[] = {
-	/* in                 on                        do             then              */
-	{ SIP_TX_PROCEEDING, SIP_TX_RETRANSMIT, send_trying, SIP_TX_PROCEEDING },
-	{ SIP_TX_PROCEEDING, SIP_TX_GOT_REQUEST, resend, SIP_TX_PROCEEDING },
-	{ SIP_TX_PROCEEDING, SIP_TX_SEND_1XX, send_answer, SIP_TX_PROCEEDING },
-	{ SIP_TX_PROCEEDING, SIP_TX_SEND_2XX, send_answer, SIP_TX_ACCEPTED },
-	{ SIP_TX_PROCEEDING, SIP_TX_SEND_FAILURE, send_answer, SIP_TX_COMPLETED },
-	{ SIP_TX_PROCEEDING, SIP_TX_TRANSPORT_FAILED, broken, SIP_TX_TERMINATED },
-	{ SIP_TX_ACCEPTED, SIP_TX_GOT_ACK, ack_to_dialog, SIP_TX_ACCEPTED }, /* RFC 6026 */
-	{ SIP_TX_ACCEPTED, SIP_TX_DEADLINE, NULL, SIP_TX_TERMINATED },
-	{ SIP_TX_ACCEPTED, SIP_TX_TRANSPORT_FAILED, NULL, SIP_TX_TERMINATED },
-	{ SIP_TX_COMPLETED, SIP_TX_GOT_REQUEST, resend, SIP_TX_COMPLETED },
-	{ SIP_TX_COMPLETED, SIP_TX_RETRANSMIT, resend, SIP_TX_COMPLETED },
-	{ SIP_TX_COMPLETED, SIP_TX_GOT_ACK, NULL, SIP_TX_CONFIRMED },
-	{ SIP_TX_COMPLETED, SIP_TX_DEADLINE, NULL, SIP_TX_TERMINATED },
-	{ SIP_TX_COMPLETED, SIP_TX_TRANSPORT_FAILED, NULL, SIP_TX_TERMINATED },
-	{ SIP_TX_CONFIRMED, SIP_TX_DEADLINE, NULL, SIP_TX_TERMINATED },
-	{ SIP_TX_CONFIRMED, SIP_TX_TRANSPORT_FAILED, NULL, SIP_TX_TERMINATED },
+	/* in                on                       do             then */
+	{ SIP_TX_PROCEEDING, SIP_TX_RETRANSMIT,       send_trying,   SIP_TX_PROCEEDING },
+	{ SIP_TX_PROCEEDING, SIP_TX_GOT_REQUEST,      resend,        SIP_TX_PROCEEDING },
+	{ SIP_TX_PROCEEDING, SIP_TX_SEND_1XX,         send_answer,   SIP_TX_PROCEEDING },
+	{ SIP_TX_PROCEEDING, SIP_TX_SEND_2XX,         send_answer,   SIP_TX_ACCEPTED   },
+	{ SIP_TX_PROCEEDING, SIP_TX_SEND_FAILURE,     send_answer,   SIP_TX_COMPLETED  },
+	{ SIP_TX_PROCEEDING, SIP_TX_TRANSPORT_FAILED, broken,        SIP_TX_TERMINATED },
+	{ SIP_TX_ACCEPTED,   SIP_TX_GOT_ACK,          ack_to_dialog, SIP_TX_ACCEPTED   }, /* RFC 6026 */
+	{ SIP_TX_ACCEPTED,   SIP_TX_DEADLINE,         NULL,          SIP_TX_TERMINATED },
+	{ SIP_TX_ACCEPTED,   SIP_TX_TRANSPORT_FAILED, NULL,          SIP_TX_TERMINATED },
+	{ SIP_TX_COMPLETED,  SIP_TX_GOT_REQUEST,      resend,        SIP_TX_COMPLETED  },
+	{ SIP_TX_COMPLETED,  SIP_TX_RETRANSMIT,       resend,        SIP_TX_COMPLETED  },
+	{ SIP_TX_COMPLETED,  SIP_TX_GOT_ACK,          NULL,          SIP_TX_CONFIRMED  },
+	{ SIP_TX_COMPLETED,  SIP_TX_DEADLINE,         NULL,          SIP_TX_TERMINATED },
+	{ SIP_TX_COMPLETED,  SIP_TX_TRANSPORT_FAILED, NULL,          SIP_TX_TERMINATED },
+	{ SIP_TX_CONFIRMED,  SIP_TX_DEADLINE,         NULL,          SIP_TX_TERMINATED },
+	{ SIP_TX_CONFIRMED,  SIP_TX_TRANSPORT_FAILED, NULL,          SIP_TX_TERMINATED },
 };
 
 static const struct sip_tx_pace invite_paces[] = {
-	/* state              resend         up to        give up          0 if reliable */
-	{ SIP_TX_PROCEEDING, SIP_TRYING_MS, SIP_TX_ONCE, 0, false },
-	{ SIP_TX_ACCEPTED, 0, 0, SIP_GIVE_UP_MS, false },		   /* L    */
-	{ SIP_TX_COMPLETED, SIP_T1_MS, SIP_T2_MS, SIP_GIVE_UP_MS, false }, /* G, H */
-	{ SIP_TX_CONFIRMED, 0, 0, SIP_T4_MS, true },			   /* I    */
+	/* state             resend         up to        give up         0 if reliable */
+	{ SIP_TX_PROCEEDING, SIP_TRYING_MS, SIP_TX_ONCE, 0,              false },
+	{ SIP_TX_ACCEPTED,   0,             0,           SIP_GIVE_UP_MS, false }, /* L */
+	{ SIP_TX_COMPLETED,  SIP_T1_MS,     SIP_T2_MS,   SIP_GIVE_UP_MS, false }, /* G, H */
+	{ SIP_TX_CONFIRMED,  0,             0,           SIP_T4_MS,      true  }, /* I */
 };
+/* clang-format on */
 
+/* clang-format off */
 /* An answer later than 64*T1 finds nobody any more (RFC 4320 §4.2). */
 static const struct sip_tx_rule other_rules[] = {
-	{ SIP_TX_TRYING, SIP_TX_RETRANSMIT, send_trying, SIP_TX_PROCEEDING },
-	{ SIP_TX_TRYING, SIP_TX_SEND_2XX, send_answer, SIP_TX_COMPLETED },
-	{ SIP_TX_TRYING, SIP_TX_SEND_FAILURE, send_answer, SIP_TX_COMPLETED },
-	{ SIP_TX_TRYING, SIP_TX_DEADLINE, NULL, SIP_TX_TERMINATED },
-	{ SIP_TX_TRYING, SIP_TX_TRANSPORT_FAILED, broken, SIP_TX_TERMINATED },
-	{ SIP_TX_PROCEEDING, SIP_TX_GOT_REQUEST, resend, SIP_TX_PROCEEDING },
-	{ SIP_TX_PROCEEDING, SIP_TX_SEND_2XX, send_answer, SIP_TX_COMPLETED },
-	{ SIP_TX_PROCEEDING, SIP_TX_SEND_FAILURE, send_answer, SIP_TX_COMPLETED },
-	{ SIP_TX_PROCEEDING, SIP_TX_DEADLINE, NULL, SIP_TX_TERMINATED },
-	{ SIP_TX_PROCEEDING, SIP_TX_TRANSPORT_FAILED, broken, SIP_TX_TERMINATED },
-	{ SIP_TX_COMPLETED, SIP_TX_GOT_REQUEST, resend, SIP_TX_COMPLETED },
-	{ SIP_TX_COMPLETED, SIP_TX_DEADLINE, NULL, SIP_TX_TERMINATED },
-	{ SIP_TX_COMPLETED, SIP_TX_TRANSPORT_FAILED, NULL, SIP_TX_TERMINATED },
+	{ SIP_TX_TRYING,     SIP_TX_RETRANSMIT,       send_trying, SIP_TX_PROCEEDING },
+	{ SIP_TX_TRYING,     SIP_TX_SEND_2XX,         send_answer, SIP_TX_COMPLETED  },
+	{ SIP_TX_TRYING,     SIP_TX_SEND_FAILURE,     send_answer, SIP_TX_COMPLETED  },
+	{ SIP_TX_TRYING,     SIP_TX_DEADLINE,         NULL,        SIP_TX_TERMINATED },
+	{ SIP_TX_TRYING,     SIP_TX_TRANSPORT_FAILED, broken,      SIP_TX_TERMINATED },
+	{ SIP_TX_PROCEEDING, SIP_TX_GOT_REQUEST,      resend,      SIP_TX_PROCEEDING },
+	{ SIP_TX_PROCEEDING, SIP_TX_SEND_2XX,         send_answer, SIP_TX_COMPLETED  },
+	{ SIP_TX_PROCEEDING, SIP_TX_SEND_FAILURE,     send_answer, SIP_TX_COMPLETED  },
+	{ SIP_TX_PROCEEDING, SIP_TX_DEADLINE,         NULL,        SIP_TX_TERMINATED },
+	{ SIP_TX_PROCEEDING, SIP_TX_TRANSPORT_FAILED, broken,      SIP_TX_TERMINATED },
+	{ SIP_TX_COMPLETED,  SIP_TX_GOT_REQUEST,      resend,      SIP_TX_COMPLETED  },
+	{ SIP_TX_COMPLETED,  SIP_TX_DEADLINE,         NULL,        SIP_TX_TERMINATED },
+	{ SIP_TX_COMPLETED,  SIP_TX_TRANSPORT_FAILED, NULL,        SIP_TX_TERMINATED },
 };
 
 static const struct sip_tx_pace other_paces[] = {
-	{ SIP_TX_TRYING, TRYING_OTHER_MS, SIP_TX_ONCE, SIP_GIVE_UP_MS, false },
-	{ SIP_TX_PROCEEDING, 0, 0, SIP_TX_KEEP, false },
-	{ SIP_TX_COMPLETED, 0, 0, SIP_GIVE_UP_MS, true }, /* J */
+	{ SIP_TX_TRYING,     TRYING_OTHER_MS, SIP_TX_ONCE, SIP_GIVE_UP_MS, false },
+	{ SIP_TX_PROCEEDING, 0,               0,           SIP_TX_KEEP,    false },
+	{ SIP_TX_COMPLETED,  0,               0,           SIP_GIVE_UP_MS, true  }, /* J */
 };
+/* clang-format on */
 
 static void forget(struct sip_tx *tx)
 {
