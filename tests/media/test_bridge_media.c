@@ -118,6 +118,7 @@ static void a_refresh_of_the_media_changes_nothing(void)
 	struct bridge_media media = leg_media(&phone), web = leg_media(&browser);
 	CHECK_EQ(bridge_end_set_media(phone.end, &media), 0);
 	CHECK_EQ(bridge_end_set_media(browser.end, &web), 0);
+	CHECK_EQ(bridge_join(phone.end, browser.end), 0); /* they are joined already */
 	talk(1000, 2000);
 	audio_is_steady(&phone);
 	audio_is_steady(&browser);
