@@ -1,7 +1,6 @@
 /* call.c: see call.h. One function per state; enter() alone changes it. */
 #include "gateway/call.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -11,7 +10,7 @@ struct call {
 	struct cause cause; /* of the end, from ENDING on */
 	bool caller_ended, callee_ended;
 	bool callee_dialed; /* only then does it owe us LEG_ENDED */
-	struct timer ring_timer, end_timer;
+	struct timer ring_timer;
 	unsigned depth; /* functions of ours on the stack */
 	bool freed;	/* call_free() came while depth > 0 */
 };
@@ -45,7 +44,6 @@ static void check_ended(struct call *call)
 	if (call->state != CALL_ENDING || !call->caller_ended ||
 	    (call->callee_dialed && !call->callee_ended))
 		return;
-	timer_stop(&call->end_timer);
 	enter(call, CALL_ENDED);
 	call->config.events->on_ended(call->config.arg, call, &call->cause);
 }
@@ -68,17 +66,6 @@ static void ring_timed_out(void *arg)
 	struct call *call = arg;
 
 	call_hang_up(call, &cause_no_answer);
-}
-
-static void ended_late(void *arg)
-{
-	struct call *call = arg;
-
-	call->depth++;
-	check_ended(call);
-	call->depth--;
-	if (call->freed)
-		call_free(call);
 }
 
 static void join(struct call *call)
@@ -206,11 +193,7 @@ int call_new(const struct call_config *config, struct call **out)
 void call_hang_up(struct call *call, const struct cause *cause)
 {
 	call->depth++;
-	end(call, cause);
-	/* Legs end later; a callee never dialed does not end at all. */
-	if (call->state == CALL_ENDING && call->caller_ended &&
-	    (!call->callee_dialed || call->callee_ended))
-		timer_start(&call->end_timer, call->config.timers, 0, ended_late, call);
+	end(call, cause); /* the legs end later, the caller's at least */
 	call->depth--;
 	if (call->freed && call->depth == 0)
 		call_free(call);
@@ -221,7 +204,6 @@ void call_free(struct call *call)
 	if (!call)
 		return;
 	timer_stop(&call->ring_timer);
-	timer_stop(&call->end_timer);
 	if (call->config.caller)
 		call->config.caller->ops->destroy(call->config.caller);
 	if (call->config.callee)

@@ -54,7 +54,6 @@ struct cause cause_of_response(unsigned status)
 	case 403:
 		return (struct cause){ .status = 403, .text = "Forbidden by the callee's side" };
 	case 415:
-	case 606:
 		return (struct cause){ .status = 488, .text = "Not acceptable here" };
 	case 487:
 		return cause_cancelled;
@@ -79,7 +78,9 @@ struct str cause_print_reason(const struct cause *cause, char *mem, size_t cap)
 	return out;
 }
 
-/* Smaller is better. */
+/* Smaller is better: 6xx, then the lowest class, and in it first what tells the
+ * caller something he can act on. All attempts were for one user and with offers of
+ * ours, so a 488 of one of them says less than another's "busy". */
 static unsigned rank(const struct cause *cause)
 {
 	unsigned status = cause->status;
@@ -88,17 +89,20 @@ static unsigned rank(const struct cause *cause)
 		return 0;
 	if (status >= 500)
 		return 4000 + status;
-	switch (status) { /* those that speak of the user, first */
-	case 486:
+	switch (status) {
+	case 484: /* another number may do */
 		return 1;
-	case 488:
+	case 486:
 		return 2;
+	case 488:
+		return 3;
+	case 408:
 	case 480:
 		return 1000;
 	case 404:
 		return 1001;
 	}
-	return 500 + status - 300;
+	return status < 300 ? 1002 : status; /* hung up before it answered: says nothing */
 }
 
 bool cause_better(const struct cause *a, const struct cause *b)

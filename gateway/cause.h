@@ -29,7 +29,7 @@ struct cause cause_not_acceptable(unsigned warn, const char *why);
 
 /* What a callee's failure response means to the caller of a B2BUA: passed on
  * where it speaks of the user (404, 480, 486, 488, 600, 603 ...), turned where it
- * speaks of the hop (401/407 -> 403, 5xx of one hop -> 500 or 480, 3xx -> 480). */
+ * speaks of the hop (401/407 -> 403, 415 -> 488, 5xx -> 500, others -> 480). */
 struct cause cause_of_response(unsigned status);
 
 /* The value of a Reason header (RFC 3326): `SIP;cause=486;text="Busy Here"`. */

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum state { TRYING, ANSWERED, ENDING, ENDED };
+enum state { NEW, TRYING, ANSWERED, ENDING, ENDED };
 
 struct attempt {
 	struct leg *leg;
@@ -15,12 +15,14 @@ struct attempt {
 struct fork {
 	struct leg leg; /* what the call sees */
 	struct timers *timers;
-	struct timer later; /* tells LEG_ENDED when no attempt will */
+	struct timer later; /* tells LEG_ENDED when no attempt will; reserved */
 	enum state state;
 	struct attempt attempts[FORK_MOST_ATTEMPTS];
 	size_t n;
-	struct leg *ear;   /* whose media the caller hears; NULL: nobody's */
-	struct cause best; /* of the failures so far; status 0: none */
+	struct leg *ringer; /* whose 18x the caller sees; NULL: nobody's */
+	bool alerted;	    /* one of them was a 180 */
+	struct leg *ear;    /* whose media the caller hears; NULL: nobody's */
+	struct cause best;  /* of the failures so far; status 0: none */
 	unsigned depth;
 	bool freed;
 };
@@ -50,9 +52,10 @@ static bool all_ended(const struct fork *fork)
 	return true;
 }
 
-static void check_ended(struct fork *fork)
+/* The last word; the owner may destroy us in it. */
+static void finish(struct fork *fork)
 {
-	if (fork->state == ENDED || !all_ended(fork))
+	if (fork->state == ENDED)
 		return;
 	fork->state = ENDED;
 	timer_stop(&fork->later);
@@ -77,18 +80,30 @@ static void note_failure(struct fork *fork, const struct cause *cause)
 		fork->best = *cause;
 }
 
+/* Whose 18x is shown? The ear's, once somebody has it; before, the first one's, and
+ * that of who really rings where the first did not. */
+static bool is_shown(struct fork *fork, struct leg *from, unsigned status)
+{
+	if (fork->ear)
+		return fork->ear == from;
+	if (!fork->ringer || (status == 180 && !fork->alerted))
+		fork->ringer = from;
+	if (fork->ringer != from)
+		return false;
+	fork->alerted |= status == 180;
+	return true;
+}
+
 static void while_trying(struct fork *fork, struct leg *from, const struct leg_event *event)
 {
 	switch (event->kind) {
 	case LEG_RINGING:
-		pass_up(fork, event);
+		if (is_shown(fork, from, event->status))
+			pass_up(fork, event);
 		break;
 	case LEG_EARLY:
-		if (fork->ear && fork->ear != from) {
-			pass_up(fork, &(struct leg_event){ .kind = LEG_RINGING,
-							   .status = event->status });
+		if (fork->ear && fork->ear != from)
 			break;
-		}
 		take_ear(fork, from);
 		pass_up(fork, event);
 		break;
@@ -100,9 +115,15 @@ static void while_trying(struct fork *fork, struct leg *from, const struct leg_e
 		break;
 	case LEG_ENDED:
 		note_failure(fork, &event->cause);
+		if (fork->ear == from)
+			fork->ear = NULL;
+		if (fork->ringer == from)
+			fork->ringer = NULL;
 		if (event->cause.status >= 600) { /* §16.7 step 5: nobody else is asked */
-			fork->state = ENDING;
 			hang_up_others(fork, NULL, &event->cause);
+			finish(fork);
+		} else if (all_ended(fork)) {
+			finish(fork);
 		}
 		break;
 	case LEG_READY:
@@ -111,12 +132,13 @@ static void while_trying(struct fork *fork, struct leg *from, const struct leg_e
 	}
 }
 
+/* The winner alone counts. A loser that does not answer our CANCEL holds nobody up:
+ * it was hung up, and what it may still say is absorbed below the legs. */
 static void once_answered(struct fork *fork, struct leg *from, const struct leg_event *event)
 {
 	if (event->kind == LEG_ENDED && from == fork->ear) {
 		fork->best = event->cause;
-		fork->state = ENDING;
-		hang_up_others(fork, NULL, &cause_elsewhere);
+		finish(fork);
 	} else if (event->kind == LEG_ANSWERED) {
 		from->ops->hang_up(from, &cause_elsewhere);
 	}
@@ -126,6 +148,8 @@ static void while_ending(struct fork *fork, struct leg *from, const struct leg_e
 {
 	if (event->kind == LEG_ANSWERED)
 		from->ops->hang_up(from, &fork->best);
+	else if (event->kind == LEG_ENDED && all_ended(fork))
+		finish(fork);
 }
 
 static void on_attempt_event(void *owner, struct leg *leg, const struct leg_event *event)
@@ -136,16 +160,27 @@ static void on_attempt_event(void *owner, struct leg *leg, const struct leg_even
 	for (size_t i = 0; i < fork->n; i++)
 		if (fork->attempts[i].leg == leg && event->kind == LEG_ENDED)
 			fork->attempts[i].ended = true;
-	if (fork->state == TRYING)
+	if (fork->state == NEW && event->kind == LEG_ENDED)
+		note_failure(fork, &event->cause); /* its media could not be made */
+	else if (fork->state == TRYING)
 		while_trying(fork, leg, event);
 	else if (fork->state == ANSWERED)
 		once_answered(fork, leg, event);
 	else if (fork->state == ENDING)
 		while_ending(fork, leg, event);
-	if (!fork->freed)
-		check_ended(fork);
 	fork->depth--;
 	if (fork->freed && fork->depth == 0)
+		fork->leg.ops->destroy(&fork->leg);
+}
+
+static void ended_later(void *arg)
+{
+	struct fork *fork = arg;
+
+	fork->depth++;
+	finish(fork);
+	fork->depth--;
+	if (fork->freed)
 		fork->leg.ops->destroy(&fork->leg);
 }
 
@@ -154,13 +189,21 @@ static int fork_dial(struct leg *leg, const struct leg *caller)
 	struct fork *fork = fork_of(leg);
 	size_t dialed = 0;
 
+	if (fork->state != NEW)
+		return -EPIPE;
+	fork->state = TRYING;
 	for (size_t i = 0; i < fork->n; i++) {
-		struct leg *attempt = fork->attempts[i].leg;
+		struct attempt *a = &fork->attempts[i];
 
-		fork->attempts[i].dialed = attempt->ops->dial(attempt, caller) == 0;
-		dialed += fork->attempts[i].dialed;
+		a->dialed = !a->ended && a->leg->ops->dial(a->leg, caller) == 0;
+		dialed += a->dialed;
 	}
-	return dialed ? 0 : -EPIPE;
+	if (dialed)
+		return 0;
+	if (!fork->best.status)
+		return -EPIPE;
+	/* each had failed before, and the caller is told why */
+	return timer_start(&fork->later, fork->timers, 0, ended_later, fork);
 }
 
 static void fork_ring(struct leg *leg, unsigned status, const struct leg *callee)
@@ -175,17 +218,6 @@ static int fork_answer(struct leg *leg, const struct leg *callee)
 	(void)leg;
 	(void)callee;
 	return -EINVAL;
-}
-
-static void ended_later(void *arg)
-{
-	struct fork *fork = arg;
-
-	fork->depth++;
-	check_ended(fork);
-	fork->depth--;
-	if (fork->freed)
-		fork->leg.ops->destroy(&fork->leg);
 }
 
 static void fork_hang_up(struct leg *leg, const struct cause *cause)
@@ -207,7 +239,7 @@ static void fork_destroy(struct leg *leg)
 {
 	struct fork *fork = fork_of(leg);
 
-	timer_stop(&fork->later);
+	timer_release(&fork->later, fork->timers);
 	for (size_t i = 0; i < fork->n; i++)
 		fork->attempts[i].leg->ops->destroy(fork->attempts[i].leg);
 	fork->n = 0;
@@ -231,6 +263,10 @@ int fork_new(struct timers *timers, struct fork **out)
 
 	if (!fork)
 		return -ENOMEM;
+	if (timer_reserve(&fork->later, timers) != 0) {
+		free(fork);
+		return -ENOMEM;
+	}
 	fork->leg.ops = &fork_ops;
 	fork->timers = timers;
 	*out = fork;

@@ -5,8 +5,9 @@
  *   the call; the losers are hung up with "completed elsewhere"; when all have
  *   failed, the best failure is the fork's. A 6xx ends the search at once.
  *
- *   TRYING --an attempt answers--> ANSWERED --> ENDED when every attempt has
- *     +-----hung up, or 6xx------> ENDING   -->   ended */
+ *   NEW --dial--> TRYING --an attempt answers--> ANSWERED --it ends------> ENDED
+ *                   +-------hung up------------> ENDING --all have ended--> ENDED
+ *                   +-------all have failed, or one with 6xx--------------> ENDED */
 #pragma once
 
 #include "gateway/leg.h"
