@@ -1,5 +1,5 @@
 /* gateway.mjs: a Hookswitch of the test's own: temporary folder, own ports, accounts, log. */
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { Child } from "./child.mjs";
@@ -40,6 +40,7 @@ export async function startGateway({ accounts = {}, config = {} } = {}) {
 	};
 	for (const [name, keys] of Object.entries(config)) sections[name] = { ...sections[name], ...keys };
 	writeFileSync(file, ini(sections));
+	mkdirSync(path.join(folder, "state"));
 
 	const mediaPorts = [media, media + MEDIA_PORTS - 1];
 	const gateway = new Gateway({ folder, file, sip, http, https, mediaPorts });
