@@ -97,7 +97,8 @@ static void on_flow_closed(void *arg, struct sip_flow *flow)
 {
 	struct gateway *g = arg;
 
-	calls_flow_closed(g->calls, flow);
+	if (g->calls) /* the last flows close when the calls are gone */
+		calls_flow_closed(g->calls, flow);
 	registrar_flow_closed(g->registrar, flow);
 	auth_flow_closed(g->auth, flow);
 }
