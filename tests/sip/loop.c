@@ -72,7 +72,7 @@ bool peer_send(int fd, const struct sip_addr *to, struct str text)
 
 long peer_read(int fd, char *mem, size_t cap, size_t *n)
 {
-	ssize_t got = recv(fd, mem + *n, cap - *n, 0);
+	ssize_t got = recv(fd, mem + *n, cap - *n, MSG_DONTWAIT);
 
 	if (got == 0 || (got < 0 && errno != EAGAIN))
 		return -1;

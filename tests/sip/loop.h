@@ -8,13 +8,14 @@
 
 #include <uv.h>
 
-/* Turns the loop until `condition` holds, for at most five seconds; whether it does. */
+/* Turns the loop until `condition` holds, for at most five seconds; whether it did. */
 #define LOOP_UNTIL(loop, condition)                                                                \
 	({                                                                                         \
 		uint64_t loop_end_ = uv_hrtime() + 5000000000ull;                                  \
-		while (!(condition) && uv_hrtime() < loop_end_)                                    \
+		bool loop_held_ = false;                                                           \
+		while (!(loop_held_ = (condition)) && uv_hrtime() < loop_end_)                     \
 			uv_run((loop), UV_RUN_NOWAIT);                                             \
-		(condition);                                                                       \
+		loop_held_;                                                                        \
 	})
 
 void loop_skip(uint64_t ms); /* puts uv_now() that much further ahead */
