@@ -135,8 +135,6 @@ static int take(struct leg_media *m, struct str text, bool is_answer, struct cau
 		*cause = cause_not_acceptable(399, error.why);
 		return err;
 	}
-	if (terms.profile == SDP_PLAIN)
-		terms.family = m->ready ? m->ours.ip.family : 0;
 	err = sdp_negotiate(&terms, remote, &stream, &refusal);
 	if (err) {
 		*cause = cause_not_acceptable(refusal.code, refusal.why);
@@ -214,10 +212,44 @@ static void fill_local(struct leg_media *m)
 	};
 }
 
+static bool is_taken(const struct leg_media *m, unsigned pt, size_t but)
+{
+	for (size_t i = 0; i < m->n_formats; i++)
+		if (i != but && m->formats[i].pt == pt)
+			return true;
+	return false;
+}
+
+/* A number stays with its format for the whole session (RFC 3264 §8.3.2). Formats
+ * that were not agreed on make room. */
+static void keep_numbers(struct leg_media *m)
+{
+	bool agreed[LEG_MEDIA_FORMATS] = { false };
+	const struct sdp_stream *s = &m->stream;
+
+	for (size_t i = 0; i < s->n_more; i++) {
+		m->formats[s->more[i].ours].pt = s->more[i].receive_pt;
+		agreed[s->more[i].ours] = true;
+	}
+	m->formats[s->codec.ours].pt = s->codec.receive_pt;
+	agreed[s->codec.ours] = true;
+	if (s->event.clock) {
+		m->formats[s->event.ours].pt = s->event.receive_pt;
+		agreed[s->event.ours] = true;
+	}
+	for (size_t i = 0; i < m->n_formats; i++)
+		for (unsigned pt = 127; !agreed[i] && is_taken(m, m->formats[i].pt, i) && pt >= 96;
+		     pt--)
+			if (!is_taken(m, pt, i))
+				m->formats[i].pt = (uint8_t)pt;
+}
+
 int leg_media_offer(struct leg_media *m, struct str *out)
 {
 	if (!m->ready)
 		return -EINVAL;
+	if (m->remote)
+		keep_numbers(m);
 	fill_local(m);
 	m->local.formats = m->formats;
 	m->local.n_formats = m->n_formats;

@@ -32,7 +32,7 @@ struct leg_media {
 	const struct codec *codecs[LEG_MEDIA_FORMATS]; /* of `formats`; NULL: an event */
 	struct sdp_format formats[LEG_MEDIA_FORMATS];  /* what we can do, or did offer */
 	size_t n_formats;
-	char fmtp[96]; /* of Opus */
+	char fmtp[128]; /* of Opus */
 
 	struct sdp *remote;	  /* the peer's latest description that was agreed */
 	struct sdp_stream stream; /* valid if remote */
@@ -60,8 +60,9 @@ int leg_media_take_offer(struct leg_media *m, struct str sdp, struct cause *caus
 /* The peer's answer to leg_media_offer(). The same text again is fine. */
 int leg_media_take_answer(struct leg_media *m, struct str sdp, struct cause *cause);
 
-/* Our offer, or our answer to the offer taken. Borrowed until the next call.
- * -EINVAL before leg_media_set_local(). */
+/* Our offer, or our answer to the offer taken. Borrowed until the next call. An offer
+ * after an agreement keeps its payload types (RFC 3264 §8.3.2). -EINVAL before
+ * leg_media_set_local(). */
 int leg_media_offer(struct leg_media *m, struct str *out);
 int leg_media_answer(struct leg_media *m, struct str *out);
 
@@ -74,5 +75,5 @@ size_t leg_media_common(const struct leg_media *m, const struct codec **out, siz
 /* What the session must know of the agreement. */
 void leg_media_remote(const struct leg_media *m, struct session_remote *out);
 
-/* "opus/48000, events 48000, sendrecv": for log and trace. */
+/* "opus/48000 pt=111 ptime=20 events=48000 sendrecv": for log and trace. */
 void leg_media_describe(const struct leg_media *m, char *text, size_t size);

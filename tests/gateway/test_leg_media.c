@@ -1,0 +1,413 @@
+/* What a leg offers, answers and tells its session, against descriptions that
+ * browsers and phones sent. */
+#include "gateway/leg_media.h"
+#include "tests/check.h"
+#include "tests/oom.h"
+
+#include <errno.h>
+
+static struct config *config;
+static char sample_text[16384];
+
+static struct str sample(const char *name)
+{
+	char path[512];
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "%s/sdp/samples/%s.sdp", TESTS_FOLDER, name);
+	FILE *file = fopen(path, "rb");
+	if (file) {
+		n = fread(sample_text, 1, sizeof(sample_text), file);
+		fclose(file);
+	}
+	return (struct str){ sample_text, n };
+}
+
+static struct sdp_ip ip_of(const char *text)
+{
+	struct sdp_ip ip = { 0 };
+
+	sdp_ip_parse(str_of(text), &ip);
+	return ip;
+}
+
+static void make(struct leg_media *m, enum sdp_profile profile)
+{
+	struct config_error error;
+
+	if (!config && config_parse("test", "/", "", 0, &config, &error) != 0)
+		abort();
+	leg_media_init(m, &(struct leg_media_config){ .profile = profile,
+						      .config = config,
+						      .session_id = 4711,
+						      .max_playback_rate = 8000 });
+}
+
+static void set_local(struct leg_media *m)
+{
+	struct session_local ours = {
+		.ip = ip_of("192.0.2.1"),
+		.port = 20000,
+		.rtcp_port = 20001,
+		.ssrc = 12345,
+		.cname = "cname",
+		.ufrag = "frag",
+		.pwd = "0123456789abcdefghijklmn",
+		.fingerprint = { .hash = SDP_SHA256, .n = 32 },
+		.foundations = { "1" },
+		.n_candidates = 1,
+	};
+
+	ours.candidates[0] = (struct sdp_candidate){
+		.ip = ours.ip, .port = 20000, .priority = 2130706431, .type = SDP_HOST
+	};
+	leg_media_set_local(m, &ours);
+}
+
+static bool has(struct str text, const char *what)
+{
+	struct str w = str_of(what);
+
+	for (size_t i = 0; i + w.n <= text.n; i++)
+		if (str_starts(str_skip(text, i), w))
+			return true;
+	return false;
+}
+
+static bool has_line(struct str text, const char *line)
+{
+	while (!str_empty(text)) {
+		struct str l = str_cut(&text, '\n');
+
+		if (str_eq(str_ends(l, STR("\r")) ? str_head(l, l.n - 1) : l, str_of(line)))
+			return true;
+	}
+	return false;
+}
+
+static void chromiums_offer_is_answered_with_opus_and_its_event_clock(void)
+{
+	static struct leg_media m;
+	static struct session_remote remote;
+	struct cause cause;
+	struct str answer;
+	char text[128];
+
+	make(&m, SDP_WEB);
+	REQUIRE(leg_media_take_offer(&m, sample("chromium-jssip-offer"), &cause) == 0);
+	CHECK(leg_media_codec(&m) == &codec_opus);
+	CHECK_EQ(leg_media_answer(&m, &answer), -EINVAL); /* our session knows nothing yet */
+	set_local(&m);
+	REQUIRE(leg_media_answer(&m, &answer) == 0);
+	CHECK(has_line(answer, "m=audio 20000 UDP/TLS/RTP/SAVPF 111 110"));
+	CHECK(has_line(answer, "a=setup:passive"));
+	CHECK(has_line(answer, "a=mid:0"));
+	CHECK(has_line(answer, "a=ice-ufrag:frag"));
+	CHECK(has_line(answer, "a=ssrc:12345 cname:cname"));
+	CHECK(has(answer, "a=candidate:1 1 udp 2130706431 192.0.2.1 20000 typ host"));
+
+	leg_media_remote(&m, &remote);
+	CHECK_STR(str_of(remote.ufrag), "HjUf");
+	CHECK(!remote.dtls_client);
+	CHECK(remote.n_candidates >= 2);
+	CHECK_EQ(remote.media.send.pt, 111);
+	CHECK_EQ(remote.media.send.dtmf_pt, 110);
+	CHECK_EQ(remote.media.send.dtmf_clock, 48000);
+	CHECK_EQ(remote.media.n_receive, 1);
+	CHECK_EQ(remote.media.receive[0].pt, 111);
+	leg_media_describe(&m, text, sizeof(text));
+	CHECK_STR(str_of(text), "opus/48000 pt=111 ptime=20 events=48000 sendrecv");
+	leg_media_free(&m);
+}
+
+static void an_answer_asked_for_again_is_the_same_text(void)
+{
+	static struct leg_media m;
+	struct cause cause;
+	struct str first, again;
+	char *copy;
+
+	make(&m, SDP_WEB);
+	set_local(&m);
+	REQUIRE(leg_media_take_offer(&m, sample("chromium-sipjs-offer"), &cause) == 0);
+	REQUIRE(leg_media_answer(&m, &first) == 0);
+	copy = str_dup(first);
+	REQUIRE(leg_media_answer(&m, &again) == 0);
+	CHECK(str_eq(str_of(copy), again));
+	free(copy);
+	leg_media_free(&m);
+}
+
+static void firefoxs_numbers_are_its_own(void)
+{
+	static struct leg_media m;
+	static struct session_remote remote;
+	struct cause cause;
+	struct str answer;
+
+	make(&m, SDP_WEB);
+	set_local(&m);
+	REQUIRE(leg_media_take_offer(&m, sample("firefox-jssip-offer"), &cause) == 0);
+	REQUIRE(leg_media_answer(&m, &answer) == 0);
+	CHECK(has_line(answer, "m=audio 20000 UDP/TLS/RTP/SAVPF 109 101"));
+	leg_media_remote(&m, &remote);
+	CHECK_EQ(remote.media.send.pt, 109);
+	CHECK_EQ(remote.media.receive[0].pt, 109);
+	CHECK_EQ(remote.media.send.dtmf_clock, 8000); /* all it offers */
+	for (size_t i = 0; i < remote.n_candidates; i++)
+		CHECK(remote.candidates[i].port != 9); /* no TCP */
+	leg_media_free(&m);
+}
+
+static void local_names_as_candidates_are_no_error(void)
+{
+	static struct leg_media m;
+	static struct session_remote remote;
+	struct cause cause;
+
+	make(&m, SDP_WEB);
+	REQUIRE(leg_media_take_offer(&m, sample("chromium-mdns-offer"), &cause) == 0);
+	leg_media_remote(&m, &remote);
+	CHECK_EQ(remote.n_candidates, 0);
+	leg_media_free(&m);
+}
+
+static void a_phones_order_is_honoured(void)
+{
+	const struct codec *common[8];
+	static struct leg_media m;
+	static struct session_remote remote;
+	struct cause cause;
+	struct str answer;
+
+	make(&m, SDP_PLAIN);
+	set_local(&m);
+	REQUIRE(leg_media_take_offer(&m, sample("baresip-like-offer"), &cause) == 0);
+	CHECK(leg_media_codec(&m) == &codec_pcmu);
+	CHECK_EQ(leg_media_common(&m, common, 8), 2);
+	CHECK(common[0] == &codec_pcmu && common[1] == &codec_pcma);
+	REQUIRE(leg_media_answer(&m, &answer) == 0);
+	CHECK(has_line(answer, "m=audio 20000 RTP/AVP 0 101"));
+	leg_media_remote(&m, &remote);
+	CHECK_EQ(remote.port, 18642);
+	CHECK_EQ(remote.rtcp_port, 18643);
+	CHECK_EQ(remote.ip.bytes[3], 20);
+	CHECK_EQ(remote.ufrag[0], '\0');
+	leg_media_free(&m);
+}
+
+static void a_phone_is_offered_what_phones_have(void)
+{
+	static struct leg_media m;
+	static struct session_remote remote;
+	struct cause cause;
+	struct str offer;
+
+	make(&m, SDP_PLAIN);
+	CHECK_EQ(leg_media_offer(&m, &offer), -EINVAL);
+	set_local(&m);
+	REQUIRE(leg_media_offer(&m, &offer) == 0);
+	CHECK(!has(offer, "opus"));
+	CHECK(has(offer, " RTP/AVP "));
+	CHECK(offer.n < 400); /* the INVITE is to fit into a datagram */
+
+	/* it keeps both codecs, so it may send either */
+	REQUIRE(leg_media_take_answer(
+			&m,
+			STR("v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 "
+			    "0\r\nm=audio 4000 RTP/AVP 8 0 97\r\na=rtpmap:97 "
+			    "telephone-event/8000\r\n"),
+			&cause) == 0);
+	CHECK(leg_media_codec(&m) == &codec_pcma);
+	leg_media_remote(&m, &remote);
+	CHECK_EQ(remote.media.n_receive, 2);
+	CHECK_EQ(remote.media.send.dtmf_pt, 97);	  /* its number */
+	CHECK_EQ(remote.media.receive_events[0].pt, 101); /* ours */
+	leg_media_free(&m);
+}
+
+static void opus_parameters_are_whole(void)
+{
+	static struct leg_media m;
+	struct str offer, fmtp;
+	char want[256], mem[128];
+
+	make(&m, SDP_WEB);
+	set_local(&m);
+	REQUIRE(leg_media_offer(&m, &offer) == 0);
+	CHECK_EQ(sdp_opus_fmtp(&(struct sdp_opus_policy){ .max_playback_rate = 8000 }, mem,
+			       sizeof(mem), &fmtp),
+		 0);
+	snprintf(want, sizeof(want), "a=fmtp:111 %.*s", STR_ARG(fmtp));
+	CHECK(has_line(offer, want));
+	CHECK(has(offer, "maxplaybackrate=8000"));
+	leg_media_free(&m);
+}
+
+static void a_refusal_says_why_and_changes_nothing(void)
+{
+	static struct leg_media m;
+	struct cause cause;
+	char before[128], after[128];
+
+	make(&m, SDP_PLAIN);
+	set_local(&m);
+	REQUIRE(leg_media_take_offer(&m, sample("baresip-like-offer"), &cause) == 0);
+	leg_media_describe(&m, before, sizeof(before));
+	CHECK_EQ(leg_media_take_offer(
+			 &m,
+			 STR("v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\n"
+			     "t=0 0\r\nm=audio 4000 RTP/AVP 18\r\n"),
+			 &cause),
+		 -ENOTSUP);
+	CHECK_EQ(cause.status, 488);
+	CHECK_EQ(cause.warn, 305);
+	CHECK(has(str_of(cause.detail), "no audio codec in common"));
+	CHECK(leg_media_take_offer(&m, STR("v=1\r\n"), &cause) != 0);
+	CHECK_EQ(cause.status, 488);
+	CHECK(cause.detail[0]);
+	leg_media_describe(&m, after, sizeof(after));
+	CHECK(str_eq(str_of(before), str_of(after)));
+	leg_media_free(&m);
+}
+
+static void media_may_not_be_sent_to_ourselves(void)
+{
+	struct sdp_own own = { .ip = ip_of("192.0.2.20"), .first = 18642, .last = 18642 };
+	static struct leg_media m;
+	struct cause cause;
+
+	make(&m, SDP_PLAIN);
+	m.config.own = &own;
+	m.config.n_own = 1;
+	CHECK_EQ(leg_media_take_offer(&m, sample("baresip-like-offer"), &cause), -ENOTSUP);
+	CHECK_EQ(cause.warn, 399);
+	leg_media_free(&m);
+}
+
+/* RFC 3264 §8.3.2 */
+static void our_later_offer_keeps_the_numbers_agreed(void)
+{
+	static struct leg_media m;
+	static struct session_remote remote;
+	struct cause cause;
+	struct str text;
+
+	make(&m, SDP_WEB);
+	set_local(&m);
+	REQUIRE(leg_media_take_offer(&m, sample("firefox-jssip-offer"), &cause) == 0);
+	REQUIRE(leg_media_answer(&m, &text) == 0);
+	REQUIRE(leg_media_offer(&m, &text) == 0);
+	CHECK(has_line(text, "a=rtpmap:109 opus/48000/2"));
+	CHECK(has_line(text, "a=rtpmap:101 telephone-event/8000"));
+	CHECK(has_line(text, "a=setup:passive")); /* and the DTLS role */
+	CHECK(!has(text, "a=rtpmap:111 "));
+	leg_media_remote(&m, &remote);
+	CHECK_EQ(remote.media.receive[0].pt, 109);
+	leg_media_free(&m);
+}
+
+static void a_number_the_peer_has_taken_is_not_given_twice(void)
+{
+	static struct leg_media m;
+	struct cause cause;
+	struct str text, rest;
+	unsigned seen[128] = { 0 };
+	char *offer;
+
+	/* Chromium's offer with Opus under what we use for telephone-event */
+	make(&m, SDP_WEB);
+	set_local(&m);
+	offer = str_dup(sample("firefox-jssip-offer"));
+	for (char *p = offer; (p = strstr(p, "109")); p += 3)
+		memcpy(p, "110", 3);
+	REQUIRE(leg_media_take_offer(&m, str_of(offer), &cause) == 0);
+	free(offer);
+	REQUIRE(leg_media_offer(&m, &text) == 0);
+	CHECK(has_line(text, "a=rtpmap:110 opus/48000/2"));
+	CHECK(has(text, " telephone-event/48000"));
+	rest = text;
+	while (!str_empty(rest)) {
+		struct str line = str_cut(&rest, '\n');
+		uint32_t pt;
+
+		if (!str_starts(line, STR("a=rtpmap:")))
+			continue;
+		line = str_skip(line, 9);
+		REQUIRE(str_to_u32(str_cut(&line, ' '), 0, 127, &pt));
+		CHECK_EQ(seen[pt]++, 0);
+	}
+	leg_media_free(&m);
+}
+
+static void the_same_answer_again_changes_nothing(void)
+{
+	static const char answer[] = "v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9"
+				     "\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
+	static struct leg_media m;
+	struct cause cause;
+	const struct sdp *before;
+	struct str offer;
+
+	make(&m, SDP_PLAIN);
+	set_local(&m);
+	REQUIRE(leg_media_offer(&m, &offer) == 0);
+	REQUIRE(leg_media_take_answer(&m, str_of(answer), &cause) == 0);
+	before = m.remote;
+	CHECK_EQ(leg_media_take_answer(&m, str_of(answer), &cause), 0);
+	CHECK(m.remote == before);
+	leg_media_free(&m);
+}
+
+static void limited_it_lists_those_only(void)
+{
+	const struct codec *const one[] = { &codec_opus, &codec_pcmu };
+	static struct leg_media m;
+	struct str offer;
+
+	make(&m, SDP_PLAIN);
+	leg_media_limit(&m, one, 2);
+	set_local(&m);
+	REQUIRE(leg_media_offer(&m, &offer) == 0);
+	CHECK(has_line(offer, "m=audio 20000 RTP/AVP 0 101"));
+	leg_media_free(&m);
+}
+
+static int scenario(void)
+{
+	static struct leg_media m;
+	struct cause cause;
+	struct str out;
+	int err;
+
+	make(&m, SDP_WEB);
+	set_local(&m);
+	err = leg_media_take_offer(&m, sample("chromium-jssip-offer"), &cause);
+	if (!err)
+		err = leg_media_answer(&m, &out);
+	if (!err) /* a failure in mid-call keeps the first agreement */
+		err = leg_media_take_offer(&m, sample("chromium-sipjs-offer"), &cause);
+	if (err == -ENOMEM && cause.status != 500)
+		err = -EIO;
+	leg_media_free(&m);
+	return err;
+}
+
+static void without_memory_it_fails_in_order(void)
+{
+	static struct leg_media m;
+
+	make(&m, SDP_WEB); /* reads the configuration, which is kept */
+	CHECK(oom_sweep("leg_media", scenario) > 4);
+	config_free(config);
+	config = NULL;
+}
+
+TESTS(chromiums_offer_is_answered_with_opus_and_its_event_clock,
+      an_answer_asked_for_again_is_the_same_text, firefoxs_numbers_are_its_own,
+      local_names_as_candidates_are_no_error, a_phones_order_is_honoured,
+      a_phone_is_offered_what_phones_have, opus_parameters_are_whole,
+      a_refusal_says_why_and_changes_nothing, media_may_not_be_sent_to_ourselves,
+      our_later_offer_keeps_the_numbers_agreed, a_number_the_peer_has_taken_is_not_given_twice,
+      the_same_answer_again_changes_nothing, limited_it_lists_those_only,
+      without_memory_it_fails_in_order)
