@@ -94,6 +94,7 @@ static size_t count_lines(struct str text, bool *folded)
 		n++;
 		*folded = *folded || starts_blank(line);
 	}
+	*folded = *folded || starts_blank(text); /* a last line that does not end */
 	return n;
 }
 

@@ -223,6 +223,7 @@ static void start_lines_are_read_strictly(void)
 		  400, true },
 		{ STR("OPTIONS sip:a@b SIP/2.0\r\n X: y\r\n z\r\n" REST "CSeq: 1 OPTIONS\r\n\r\n"),
 		  400, true },
+		{ STR("OPTIONS sip:a@b SIP/2.0\r\n" REST "CSeq: 1 OPTIONS\r\n X"), 400, true },
 		{ STR("ACK sip:a@b SIP/3.0\r\n" REST "CSeq: 1 ACK\r\n\r\n"), 505, false },
 		{ STR("SIP/2.0 200 OK\r\n" REST "CSeq: 1 OPTIONS\r\n\r\n"), 0, false },
 		{ STR("SIP/2.0 099 OK\r\n" REST "CSeq: 1 OPTIONS\r\n\r\n"), 400, false },
