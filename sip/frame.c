@@ -120,23 +120,6 @@ static bool may_be_sip(const struct sip_framer *framer)
 	return str_empty(method) ? framer->n == 0 : lex_token(method) && method.n <= SIP_MAX_TOKEN;
 }
 
-static bool blank(struct str s)
-{
-	return s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t');
-}
-
-/* One line without its CRLF; complete headers end with one. */
-static struct str cut_line(struct str *rest)
-{
-	size_t end = 0;
-
-	while (end + 1 < rest->n && !(rest->p[end] == '\r' && rest->p[end + 1] == '\n'))
-		end++;
-	struct str line = str_head(*rest, end);
-	*rest = str_skip(*rest, end + 2);
-	return line;
-}
-
 /* The value of Content-Length of complete headers. Exactly one, and it must be
  * beyond doubt: what two readers cut differently is how requests are smuggled.
  * Nothing is accepted here that msg_parse.c would read as another number. */
@@ -144,20 +127,20 @@ static int content_length(struct str headers, size_t *out)
 {
 	bool found = false;
 	uint32_t length = 0;
+	struct str line;
 
-	cut_line(&headers);
-	while (!str_empty(headers)) {
-		struct str line = cut_line(&headers);
+	lex_line(&headers, &line); /* the start line */
+	while (lex_line(&headers, &line)) {
 		size_t colon = str_find(line, ':');
 		struct str value = str_trim(str_skip(line, colon + 1));
 
 		/* a continuation belongs to the header before it (§7.3.1) */
-		if (blank(line) || colon == line.n ||
+		if (lex_blank(line) || colon == line.n ||
 		    sip_header_find(str_trim(str_head(line, colon))) != SIP_HEADER_CONTENT_LENGTH)
 			continue;
-		if (str_empty(value) && blank(headers))
-			value = str_trim(cut_line(&headers));
-		if (found || blank(headers) || !str_to_u32(value, 0, INT32_MAX, &length))
+		if (str_empty(value) && lex_blank(headers) && lex_line(&headers, &line))
+			value = str_trim(line);
+		if (found || lex_blank(headers) || !str_to_u32(value, 0, INT32_MAX, &length))
 			return -EBADMSG;
 		found = true;
 	}

@@ -141,3 +141,41 @@ bool lex_params(struct str params, size_t most, bool in_uri)
 	}
 	return true;
 }
+
+bool lex_line(struct str *rest, struct str *line)
+{
+	for (size_t at = 0; at + 1 < rest->n; at++) {
+		at += str_find(str_skip(*rest, at), '\r');
+		if (at + 1 < rest->n && rest->p[at + 1] == '\n') {
+			*line = str_head(*rest, at);
+			*rest = str_skip(*rest, at + 2);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool lex_blank(struct str s)
+{
+	return s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t');
+}
+
+bool lex_clean(struct str value, bool quoted_pairs)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < value.n; i++) {
+		unsigned char c = (unsigned char)value.p[i];
+
+		if (c == '"')
+			quoted = !quoted;
+		if (quoted && c == '\\' && i + 1 < value.n) {
+			c = (unsigned char)value.p[++i];
+			if (quoted_pairs && c != '\r' && c != '\n')
+				continue;
+		}
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return false;
+	}
+	return true;
+}

@@ -28,3 +28,15 @@ size_t lex_quoted(struct str s);
  * `most` of them. With `in_uri`, the wider character set of URI parameters and
  * no blanks. The empty list is fine. */
 bool lex_params(struct str params, size_t most, bool in_uri);
+
+/* Takes one line off `*rest` and gives it without its CRLF; false when there is
+ * no CRLF any more. */
+bool lex_line(struct str *rest, struct str *line);
+
+/* Starts with SP or HTAB: the continuation of the line before (§7.3.1). */
+bool lex_blank(struct str s);
+
+/* No control character but HTAB. With `quoted_pairs`, for headers whose grammar
+ * has a name-addr, a quoted string may hold any octet but CR and LF behind a
+ * backslash. */
+bool lex_clean(struct str value, bool quoted_pairs);

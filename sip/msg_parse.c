@@ -39,31 +39,12 @@ static void fail(struct parser *p, const char *why, struct str where)
 
 /* --- lines --- */
 
-/* Takes one line without its CRLF; false when there is no CRLF any more. */
-static bool cut_line(struct str *rest, struct str *line)
-{
-	for (size_t at = 0; at + 1 < rest->n; at++) {
-		at += str_find(str_skip(*rest, at), '\r');
-		if (at + 1 < rest->n && rest->p[at + 1] == '\n') {
-			*line = str_head(*rest, at);
-			*rest = str_skip(*rest, at + 2);
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool starts_blank(struct str s)
-{
-	return s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t');
-}
-
 /* A header line with its continuations joined by one blank (§7.3.1). */
 static bool cut_logical_line(struct parser *p, struct str *line)
 {
-	if (!cut_line(&p->rest, line))
+	if (!lex_line(&p->rest, line))
 		return false;
-	if (str_empty(*line) || starts_blank(*line) || !starts_blank(p->rest))
+	if (str_empty(*line) || lex_blank(*line) || !lex_blank(p->rest))
 		return true;
 
 	char *start = p->unfolded, *to = start;
@@ -74,7 +55,7 @@ static bool cut_logical_line(struct parser *p, struct str *line)
 		if (part.n)
 			memcpy(to, part.p, part.n);
 		to += part.n;
-		if (!starts_blank(p->rest) || !cut_line(&p->rest, &part))
+		if (!lex_blank(p->rest) || !lex_line(&p->rest, &part))
 			break;
 		*to++ = ' ';
 	}
@@ -90,34 +71,12 @@ static size_t count_lines(struct str text, bool *folded)
 	size_t n = 0;
 
 	*folded = false;
-	while (cut_line(&text, &line) && !str_empty(line)) {
+	while (lex_line(&text, &line) && !str_empty(line)) {
 		n++;
-		*folded = *folded || starts_blank(line);
+		*folded = *folded || lex_blank(line);
 	}
-	*folded = *folded || starts_blank(text); /* a last line that does not end */
+	*folded = *folded || lex_blank(text); /* a last line that does not end */
 	return n;
-}
-
-/* No control character but HTAB. Where the grammar has a name-addr, a quoted
- * string may hold any octet but CR and LF behind a backslash (§25.1). */
-static bool clean(struct str value, bool quoted_pairs)
-{
-	bool quoted = false;
-
-	for (size_t i = 0; i < value.n; i++) {
-		unsigned char c = (unsigned char)value.p[i];
-
-		if (c == '"')
-			quoted = !quoted;
-		if (quoted && c == '\\' && i + 1 < value.n) {
-			c = (unsigned char)value.p[++i];
-			if (quoted_pairs && c != '\r' && c != '\n')
-				continue;
-		}
-		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return false;
-	}
-	return true;
 }
 
 /* --- the first line --- */
@@ -155,7 +114,7 @@ static void parse_status_line(struct parser *p, struct str line)
 	else
 		msg->status = status;
 	msg->reason = str_skip(rest, 4);
-	if (!clean(msg->reason, false)) {
+	if (!lex_clean(msg->reason, false)) {
 		fail(p, "control character in the reason phrase", msg->reason);
 		msg->reason = STR("");
 	}
@@ -177,7 +136,7 @@ static void parse_request_line(struct parser *p, struct str line)
 	/* the last word is the version; more than one blank is an error, but
 	 * leaves no doubt that this is a request */
 	size_t version = trimmed.n;
-	while (version > 0 && !starts_blank(str_skip(trimmed, version - 1)))
+	while (version > 0 && !lex_blank(str_skip(trimmed, version - 1)))
 		version--;
 	if (!is_version(str_skip(trimmed, version), &version_ok) || version <= msg->method_name.n) {
 		fail(p, "no SIP version", line);
@@ -238,11 +197,11 @@ static void parse_header_line(struct parser *p, struct str line)
 	struct str name = str_head(line, colon);
 	struct str value = str_trim(str_skip(line, colon + 1));
 
-	if (starts_blank(line) || colon == line.n) {
+	if (lex_blank(line) || colon == line.n) {
 		fail(p, "a header line without a name", line);
 		return;
 	}
-	while (name.n > 0 && starts_blank(str_skip(name, name.n - 1)))
+	while (name.n > 0 && lex_blank(str_skip(name, name.n - 1)))
 		name.n--;
 	if (!lex_token(name) || name.n > SIP_MAX_TOKEN) {
 		fail(p, "malformed header name", line);
@@ -250,7 +209,7 @@ static void parse_header_line(struct parser *p, struct str line)
 	}
 
 	enum sip_header id = sip_header_find(name);
-	if (!clean(value, has_name_addr(id))) {
+	if (!lex_clean(value, has_name_addr(id))) {
 		fail(p, "control character in a header", line);
 		p->lost_via |= id == SIP_HEADER_VIA;
 		return;
@@ -429,7 +388,7 @@ static void parse(struct parser *p)
 
 	while (str_starts(p->rest, STR("\r\n"))) /* §7.5 */
 		p->rest = str_skip(p->rest, 2);
-	if (!cut_line(&p->rest, &line)) {
+	if (!lex_line(&p->rest, &line)) {
 		fail(p, "no line", p->rest);
 		return;
 	}
