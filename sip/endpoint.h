@@ -11,10 +11,13 @@
 struct sip_server_tx; /* one server transaction, see transaction.h */
 
 struct sip_endpoint_events {
-	/* A request that no dialog of ours claims (never ACK, never CANCEL; a
-	 * retransmission is absorbed before). Answer it with sip_respond(),
-	 * now or later, or take an INVITE with sip_invite_take(). `request` is
-	 * borrowed: sip_msg_ref() to keep it. */
+	/* A request outside any dialog (never ACK, never CANCEL; a retransmission
+	 * is absorbed before; what no extension or hop allows is refused before:
+	 * 420, 481, 482, 483, 503). Answer it with sip_respond(), now or later, or
+	 * take an INVITE with sip_invite_take(): `tx` stays good until its final
+	 * answer, also when it was cancelled or its flow closed meanwhile, and
+	 * without one it stays for ever. `request` is borrowed: sip_msg_ref() to
+	 * keep it. */
 	void (*on_request)(void *arg, struct sip_server_tx *tx, struct sip_msg *request);
 
 	/* The flow has gone: forget what is bound to it. Called before the
@@ -37,7 +40,8 @@ struct sip_endpoint_config {
 };
 
 int sip_endpoint_new(const struct sip_endpoint_config *config, struct sip_endpoint **out);
-void sip_endpoint_free(struct sip_endpoint *endpoint); /* flows must have been closed before */
+/* Invites must have been freed and flows closed before. */
+void sip_endpoint_free(struct sip_endpoint *endpoint);
 
 struct timers *sip_endpoint_timers(struct sip_endpoint *endpoint);
 uint64_t sip_endpoint_due(const struct sip_endpoint *endpoint);
@@ -59,8 +63,10 @@ struct sip_flow *sip_flow_find(struct sip_endpoint *endpoint, uint64_t id);
 void sip_random_token(struct sip_endpoint *endpoint, char *mem, size_t n);
 
 /* A final or provisional answer to a request. `headers` are complete lines.
- * The To tag is chosen once per transaction. 0 or -E...; after a final answer
- * `tx` must not be used. */
+ * The To tag is chosen once per transaction. 0; -EPIPE when nobody can get it any
+ * more (flow closed, cancelled, 64*T1 passed); -EMSGSIZE (a 500 is sent then);
+ * -EINVAL for a provisional answer to anything but INVITE (RFC 4320). After a
+ * final answer `tx` must not be used, whatever was returned. */
 struct sip_answer {
 	unsigned status;
 	struct str reason; /* empty: the RFC's phrase */

@@ -75,13 +75,19 @@ int sip_invite_start(struct sip_endpoint *endpoint, const struct sip_invite_conf
 		     struct sip_invite **out);
 
 /* Takes an incoming INVITE as callee; the transaction belongs to the invite
- * from then on. The request stays readable through sip_invite_request(). */
+ * from then on. The request stays readable through sip_invite_request(). One
+ * that was cancelled or whose flow broke meanwhile is taken too: on_ended
+ * follows. 0, or -ENOMEM and the transaction is still the caller's to answer. */
 int sip_invite_take(struct sip_endpoint *endpoint, struct sip_server_tx *tx,
 		    const struct sip_invite_config *config, struct sip_invite **out);
 
 struct sip_msg *sip_invite_request(const struct sip_invite *invite); /* the first INVITE */
 struct sip_flow *sip_invite_flow(const struct sip_invite *invite);   /* NULL when it closed */
 struct str sip_invite_call_id(const struct sip_invite *invite);
+
+/* The verbs below give -EINVAL in a state where they make no sense (so also
+ * once the session is ending), -ENOMEM and -EMSGSIZE (nothing happened: another
+ * answer is still possible), -EPIPE (the flow is broken: on_ended follows). */
 
 /* As callee, before the answer: 101..199; sdp may be empty. Repeated each
  * minute in here so that no proxy gives up (§13.3.1.1). */
@@ -97,13 +103,18 @@ int sip_invite_refuse(struct sip_invite *invite, unsigned status, struct str hea
  * harmless. Returns whether something new was done. */
 bool sip_invite_hang_up(struct sip_invite *invite, struct str reason);
 
-/* A re-INVITE of ours. -EAGAIN while a transaction of either side is open. */
+/* A re-INVITE of ours. -EAGAIN while a transaction of either side is open, an ACK
+ * is missing or a retry after a 491 is waiting; -EPIPE without a flow. A time-out,
+ * 408 or 481 also ends the session, after on_reoffered (§12.2.1.2). */
 int sip_invite_reoffer(struct sip_invite *invite, struct str sdp);
-/* Answers on_reoffer: 200 with that SDP (empty for UPDATE without), or failure. */
+/* Answers on_reoffer: 200 with that SDP (empty for UPDATE without), or failure.
+ * -ENOENT when the peer has withdrawn it, or its flow broke. */
 int sip_invite_accept(struct sip_invite *invite, struct str sdp);
 int sip_invite_reject(struct sip_invite *invite, unsigned status, struct str headers);
 
-/* A request within the dialog (INFO). `on_response` as in sip_request_config. */
+/* A request within the dialog (INFO), only while TALKING. `on_response` as in
+ * sip_request_config, with NULL for those open at the end, just before on_ended;
+ * not after sip_invite_free(). A 481 ends the session. -EAGAIN: 16 are open. */
 int sip_invite_request_send(struct sip_invite *invite, enum sip_method method,
 			    struct str content_type, struct str body,
 			    void (*on_response)(void *arg, const struct sip_msg *response),
@@ -113,7 +124,8 @@ int sip_invite_request_send(struct sip_invite *invite, enum sip_method method,
  * request of the peer with the right tags moves it by itself. */
 void sip_invite_move(struct sip_invite *invite, struct sip_flow *flow);
 
-/* Forgets it without a word to the peer unless it was ended before; stops all
+/* Forgets it without a word to the peer unless it was ended before (but an INVITE
+ * or re-INVITE of the peer still unanswered gets its 480 or 487); stops all
  * timers. Allowed in its own callbacks. NULL is fine. What must still be
  * absorbed (ACK of a failure, late 2xx) stays with the endpoint. */
 void sip_invite_free(struct sip_invite *invite);

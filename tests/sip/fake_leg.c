@@ -57,6 +57,8 @@ static void on_reoffered(void *arg, const struct sip_msg *response)
 
 	leg->reoffered++;
 	note(leg, response);
+	if (leg->hang_up_when_reoffered)
+		sip_invite_hang_up(leg->invite, STR(""));
 	if (leg->free_when_reoffered)
 		fake_leg_free(leg);
 }

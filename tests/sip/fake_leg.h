@@ -15,7 +15,7 @@ struct fake_leg {
 	/* what it does when told */
 	bool free_when_answered, free_when_progressed, free_when_confirmed, free_when_reoffered;
 	bool keep_when_ended; /* else it frees the invite in on_ended */
-	bool hang_up_when_answered;
+	bool hang_up_when_answered, hang_up_when_reoffered;
 	bool accept_reoffers; /* at once, with "v=reanswer" */
 	bool answer_at_once;  /* as callee, in fake_leg_take() */
 };

@@ -370,6 +370,12 @@ static void requests_out_of_order_get_500_and_strangers_481(void)
 	peer_says("BYE", 6, 6, "");
 	expect(481);
 	memcpy(our_tag, right_tag, sizeof(our_tag));
+	fake_receive(&flow,
+		     "BYE sip:callee@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\n"
+		     "From: <sip:alice@example.org>;tag=mallory\nTo: <sip:bob@example.org>%s\n"
+		     "Call-ID: call@example.org\nCSeq: 6 BYE\nContent-Length: 0\n\n",
+		     our_tag);
+	expect(481);
 	peer_says("PRACK", 7, 7, "");
 	expect(481);
 	CHECK_EQ(leg.ended, 0);
@@ -489,6 +495,30 @@ static void an_offer_freed_without_a_word_is_refused(void)
 	tear_down();
 }
 
+/* Its 2xx may come again; the session is not ended by that. */
+static void a_reinvite_answered_before_the_owner_forgot_keeps_its_ack(void)
+{
+	set_up(&fake_udp);
+	talk();
+	sip_invite_reoffer(leg.invite, STR("v=ours\r\n"));
+	struct sip_msg *ours = fake_take(&flow);
+	REQUIRE(ours);
+	fake_reply(&flow, ours, 200, "", "", "v=fine\r\n");
+	CHECK_EQ(leg.reoffered, 1);
+	fake_leg_free(&leg);
+	fake_reply(&flow, ours, 200, "", "", "v=fine\r\n");
+	CHECK_EQ(fake_count(&flow, "ACK "), 2);
+	CHECK_EQ(fake_count(&flow, "BYE "), 0);
+	struct sip_msg *ack = fake_last(&flow);
+	REQUIRE(ack);
+	CHECK_EQ(ack->cseq, ours->cseq);
+	CHECK_STR(ack->to_tag, "alice");
+	CHECK_STR(sip_msg_header(ack, SIP_HEADER_ROUTE), "<sip:edge.example.org;lr>");
+	sip_msg_unref(ack);
+	sip_msg_unref(ours);
+	tear_down();
+}
+
 static void an_ended_session_not_yet_freed_is_quiet(void)
 {
 	set_up(&fake_udp);
@@ -521,4 +551,5 @@ TESTS(all_responses_have_one_tag_and_contact_and_the_bodies_given,
       a_broken_flow_ends_each_state_once,
       a_request_with_the_right_tags_moves_the_dialog_to_its_flow,
       an_offer_cancelled_before_it_is_taken_ends_at_once, an_offer_freed_without_a_word_is_refused,
+      a_reinvite_answered_before_the_owner_forgot_keeps_its_ack,
       an_ended_session_not_yet_freed_is_quiet)
