@@ -225,7 +225,7 @@ int config_parse(const char *name, const char *folder, const char *text, size_t 
 	r.keys = g_key_file_new();
 	r.config = calloc(1, sizeof(*r.config));
 	err = r.config ? 0 : -ENOMEM;
-	if (!err && (n > CONFIG_MAX_BYTES || memchr(text, 0, n)))
+	if (!err && (n > CONFIG_MAX_BYTES || (n && memchr(text, 0, n))))
 		err = config_lines_fail(&r.lines, 0, "expected a text file of up to %d bytes",
 					CONFIG_MAX_BYTES);
 	if (!err)
