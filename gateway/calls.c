@@ -25,6 +25,7 @@ struct record {
 
 	struct leg *caller; /* until the call has it */
 	bool caller_ready;
+	bool given_up;		     /* nobody will be dialed */
 	struct registrar_find *find; /* while asking */
 	struct call *call;	     /* NULL before */
 };
@@ -187,6 +188,7 @@ static void on_caller_event(void *owner, struct leg *leg, const struct leg_event
 
 static void give_up(struct record *r, const struct cause *cause)
 {
+	r->given_up = true;
 	r->caller->ops->hang_up(r->caller, cause);
 }
 
@@ -240,6 +242,8 @@ static void on_found(void *arg, unsigned status, const struct registrar_binding 
 	struct fork *fork;
 
 	r->find = NULL;
+	if (r->given_up)
+		return; /* the caller's leg is on its way out */
 	if (status != 200) {
 		give_up(r, status == 404   ? &cause_not_found
 			   : status == 480 ? &cause_unavailable
@@ -315,6 +319,10 @@ static void on_user(void *arg, struct sip_server_tx *tx, struct sip_msg *request
 	struct cause cause;
 	struct record *r;
 
+	if (calls->stopping) {
+		refuse(tx, &cause_shutdown);
+		return;
+	}
 	if (!read_target(calls, request, mem, sizeof(mem), &dialled, &cause)) {
 		refuse(tx, &cause);
 		return;
@@ -334,6 +342,7 @@ static void on_user(void *arg, struct sip_server_tx *tx, struct sip_msg *request
 		 LOG_QUOTE(dialled), sip_server_tx_flow(tx)->transport->via);
 	traces_begin(calls->config.traces, r->id);
 	traces_wire(calls->config.traces, r->id, sip_server_tx_flow(tx), false, request->text);
+	traces_dialog(calls->config.traces, r->id, request->call_id);
 
 	if (sip_leg_take(&calls->shared, tx, r->id, 8000, &r->caller, &cause) != 0) {
 		log_warn("call %s: refused status=%u reason=\"%s\" detail=%s", r->id, cause.status,
@@ -357,6 +366,10 @@ void calls_invite(struct calls *calls, struct sip_server_tx *tx, struct sip_msg 
 {
 	if (calls->stopping) {
 		refuse(tx, &cause_shutdown);
+		return;
+	}
+	if (request->max_forwards <= 1) { /* RFC 3261 §16.3: it would leave here with none */
+		refuse(tx, &(struct cause){ .status = 483, .text = "Too many hops" });
 		return;
 	}
 	if (calls->n >= calls->config.config->calls.max) {

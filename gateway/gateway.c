@@ -64,7 +64,7 @@ static void answer_options(struct sip_server_tx *tx)
 {
 	sip_respond(tx, &(struct sip_answer){
 				.status = 200,
-				.headers = STR("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, "
+				.headers = STR("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, "
 					       "UPDATE, REGISTER\r\n"
 					       "Accept: application/sdp\r\n"),
 			});
@@ -74,6 +74,10 @@ static void on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *requ
 {
 	struct gateway *g = arg;
 
+	if (!g->calls) { /* stopping: connections that are not closed yet */
+		sip_respond(tx, &(struct sip_answer){ .status = 503 });
+		return;
+	}
 	switch (request->method) {
 	case SIP_INVITE:
 		calls_invite(g->calls, tx, request);
@@ -97,10 +101,11 @@ static void on_flow_closed(void *arg, struct sip_flow *flow)
 {
 	struct gateway *g = arg;
 
-	if (g->calls) /* the last flows close when the calls are gone */
+	if (g->calls) { /* the last flows close when all these are gone */
 		calls_flow_closed(g->calls, flow);
-	registrar_flow_closed(g->registrar, flow);
-	auth_flow_closed(g->auth, flow);
+		registrar_flow_closed(g->registrar, flow);
+	}
+	auth_flow_closed(g->auth, flow); /* what it keeps is in the flow */
 }
 
 static void on_wire(void *arg, const struct sip_flow *flow, bool sent, struct str text,
@@ -202,15 +207,17 @@ static void on_listeners_closed(void *arg)
 	close_handles(g);
 }
 
-static void end_of_calls(void *arg)
+static void end_of_calls(struct gateway *g)
 {
-	struct gateway *g = arg;
-
-	if (uv_is_closing((uv_handle_t *)&g->stop_timer) || !g->stopping)
-		return;
 	uv_timer_stop(&g->stop_timer);
-	calls_free(g->calls); /* what did not end in time */
+	/* What did not end in time, and the questions that are still open: none of
+	 * them may be answered once its asker has gone. */
+	calls_free(g->calls);
+	registrar_free(g->registrar);
+	auth_free(g->auth);
 	g->calls = NULL;
+	g->registrar = NULL;
+	g->auth = NULL;
 	control_close(g->control);
 	g->control = NULL;
 	listeners_close(g->listeners, on_listeners_closed, g);
@@ -221,6 +228,14 @@ static void on_stop_timer(uv_timer_t *timer)
 	end_of_calls(timer->data);
 }
 
+/* From within a call's last event: all else waits for the next turn of the loop. */
+static void on_calls_empty(void *arg)
+{
+	struct gateway *g = arg;
+
+	uv_timer_start(&g->stop_timer, on_stop_timer, 0, 0);
+}
+
 static void stop(struct gateway *g, int err)
 {
 	if (g->stopping)
@@ -228,7 +243,7 @@ static void stop(struct gateway *g, int err)
 	g->stopping = true;
 	g->err = err;
 	uv_timer_start(&g->stop_timer, on_stop_timer, GATEWAY_STOP_MS, 0);
-	calls_stop(g->calls, end_of_calls, g);
+	calls_stop(g->calls, on_calls_empty, g);
 }
 
 static void on_signal(uv_signal_t *handle, int signum)

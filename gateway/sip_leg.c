@@ -90,7 +90,7 @@ void sip_leg_print_contact(const struct sip_flow *flow, char *mem, size_t size)
 struct str sip_leg_print_headers(const struct sip_leg *l, char *mem, size_t size)
 {
 	snprintf(mem, size,
-		 "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE\r\n"
+		 "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE\r\n"
 		 "Session-ID: %s;remote=00000000000000000000000000000000\r\n",
 		 l->call_id);
 	return str_of(mem);
@@ -163,37 +163,51 @@ static const struct session_events session_events = {
 
 /* ---- what SIP tells ---- */
 
+static void reject(struct sip_leg *l, const struct cause *cause)
+{
+	char warning[320] = "";
+
+	if (cause->warn)
+		snprintf(warning, sizeof(warning), "Warning: %u hookswitch \"%s\"\r\n", cause->warn,
+			 cause->detail);
+	sip_invite_reject(l->invite, cause->status, str_of(warning));
+}
+
+/* What to answer the peer's re-offer with. 0, or not and *cause. */
+static int agree_again(struct sip_leg *l, const struct sip_msg *request, struct str *sdp,
+		       struct cause *cause)
+{
+	int err;
+
+	*cause = cause_failed;
+	if (str_empty(request->body)) /* of an INVITE: the offer is ours to make */
+		return request->method == SIP_INVITE ? leg_media_offer(&l->media, sdp) : 0;
+	if (l->media.answering && str_eq(request->body, l->media.agreed_text))
+		return leg_media_answer(&l->media, sdp);
+	err = leg_media_take_offer(&l->media, request->body, cause);
+	if (err)
+		return err;
+	*cause = cause_failed;
+	err = leg_media_answer(&l->media, sdp);
+	return err ? err : sip_leg_apply(l);
+}
+
 /* Answered by the leg that got it; a refresh changes nothing (RFC 3264 §8). */
 void sip_leg_on_reoffer(void *arg, const struct sip_msg *request)
 {
 	struct sip_leg *l = arg;
-	struct cause cause = cause_failed;
+	struct sip_flow *flow = sip_invite_flow(l->invite);
 	struct str sdp = { NULL, 0 };
-	char warning[320];
+	struct cause cause;
 
-	if (str_empty(request->body)) {
-		if (request->method == SIP_INVITE && leg_media_offer(&l->media, &sdp) != 0)
-			sip_invite_reject(l->invite, 500, (struct str){ NULL, 0 });
-		else
-			sip_invite_accept(l->invite, sdp);
-		return;
+	if (flow && flow->id != l->flow_id) { /* the page came back, and this is its proof */
+		l->flow_id = flow->id;
+		liveness_flow(&l->liveness, false);
 	}
-	if (str_eq(request->body, l->media.agreed_text) && l->media.answering) {
-		sip_invite_accept(l->invite, l->media.text);
-		return;
-	}
-	if (leg_media_take_offer(&l->media, request->body, &cause) != 0 ||
-	    leg_media_answer(&l->media, &sdp) != 0) {
-		snprintf(warning, sizeof(warning), "Warning: %u hookswitch \"%s\"\r\n", cause.warn,
-			 cause.detail);
-		sip_invite_reject(l->invite, cause.status, str_of(warning));
-		return;
-	}
-	if (sip_leg_apply(l) != 0) {
-		sip_invite_reject(l->invite, 500, (struct str){ NULL, 0 });
-		return;
-	}
-	sip_invite_accept(l->invite, sdp);
+	if (agree_again(l, request, &sdp, &cause) != 0)
+		reject(l, &cause);
+	else if (sip_invite_accept(l->invite, sdp) != 0)
+		reject(l, &cause_failed); /* harmless if it has been answered */
 }
 
 void sip_leg_on_ended(void *arg, const struct sip_end *end)

@@ -12,6 +12,7 @@ struct worker {
 	struct worker_config config;
 	uv_thread_t thread;
 	struct mailbox *inbox; /* any thread posts */
+	struct mailbox_message stop;
 
 	/* the worker's loop */
 	uv_loop_t loop;
@@ -235,9 +236,11 @@ int worker_start(const struct worker_config *config, struct worker **out)
 	return 0;
 }
 
-static void stop(struct worker *worker, struct worker_command *command)
+static void stop(struct mailbox_message *message, void *arg)
 {
-	(void)command;
+	struct worker *worker = arg;
+
+	(void)message; /* it is the worker's own */
 	worker->stopping = true;
 	for (size_t i = 0; i < WORKER_SLOTS; i++)
 		if (worker->slots[i])
@@ -245,18 +248,17 @@ static void stop(struct worker *worker, struct worker_command *command)
 	check_stopped(worker);
 }
 
+static void nothing(struct mailbox_message *message)
+{
+	(void)message;
+}
+
 void worker_stop(struct worker *worker)
 {
-	struct worker_command *command = calloc(1, sizeof(*command));
-
-	if (!worker) {
-		free(command);
+	if (!worker)
 		return;
-	}
-	if (!command)
-		abort(); /* no way to end the thread in order */
-	command->run = stop;
-	worker_post(worker, command);
+	worker->stop = (struct mailbox_message){ .deliver = stop, .discard = nothing };
+	mailbox_post(worker->inbox, &worker->stop);
 	uv_thread_join(&worker->thread);
 	mailbox_free(worker->inbox);
 	uv_loop_close(&worker->loop);

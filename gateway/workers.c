@@ -16,6 +16,7 @@ struct slot {
 	void *arg;
 	void (*on_stats)(void *arg, const struct session_stats *stats);
 	void *stats_arg;
+	struct worker_command *close; /* ready from the start: closing cannot fail */
 };
 
 struct pool { /* of one worker */
@@ -50,6 +51,7 @@ static struct slot *slot_of(struct workers *workers, struct session_ref ref)
 
 static void free_slot(struct workers *workers, struct session_ref ref, struct slot *slot)
 {
+	free(slot->close);
 	*slot = (struct slot){ 0 };
 	workers->pools[ref.worker].n--;
 	workers->n--;
@@ -205,12 +207,14 @@ int session_open(struct workers *workers, const struct session_config *config,
 	struct pool *pool = choose_pool(workers, config->near);
 	struct open_command *open = calloc(1, sizeof(*open));
 	struct session_ref ref = { .worker = (uint32_t)(pool - workers->pools) };
+	struct worker_command *close = calloc(1, sizeof(*close));
 
-	if (!open)
-		return -ENOMEM;
-	if (pool->n == WORKER_SLOTS) {
+	if (!open || !close || pool->n == WORKER_SLOTS) {
+		int err = open && close ? -EAGAIN : -ENOMEM;
+
 		free(open);
-		return -EAGAIN;
+		free(close);
+		return err;
 	}
 	while (pool->slots[pool->next_slot].generation)
 		pool->next_slot = (pool->next_slot + 1) % WORKER_SLOTS;
@@ -221,7 +225,8 @@ int session_open(struct workers *workers, const struct session_config *config,
 	ref.generation = workers->generation;
 	pool->slots[ref.slot] = (struct slot){ .generation = ref.generation,
 					       .events = config->events,
-					       .arg = config->arg };
+					       .arg = config->arg,
+					       .close = close };
 	pool->n++;
 	workers->n++;
 	open->config = *config;
@@ -271,13 +276,15 @@ void session_close(struct workers *workers, struct session_ref ref,
 {
 	struct slot *slot = slot_of(workers, ref);
 
-	if (!slot)
+	if (!slot || !slot->close)
 		return;
+	struct worker_command *command = slot->close;
+
+	slot->close = NULL;
 	slot->events = NULL;
 	slot->on_stats = on_stats;
 	slot->stats_arg = arg;
-	if (post(workers, ref, calloc(1, sizeof(struct worker_command)), run_close) != 0)
-		log_error("out of memory: a media session stays open");
+	post(workers, ref, command, run_close);
 }
 
 size_t workers_sessions(const struct workers *workers)
@@ -368,8 +375,11 @@ void workers_free(struct workers *workers)
 	if (!workers)
 		return;
 	mailbox_free(workers->events);
-	for (uint32_t i = 0; i < workers->n_pools; i++)
+	for (uint32_t i = 0; i < workers->n_pools; i++) {
+		for (size_t j = 0; workers->pools[i].slots && j < WORKER_SLOTS; j++)
+			free(workers->pools[i].slots[j].close);
 		free(workers->pools[i].slots);
+	}
 	dtls_context_free(workers->dtls);
 	free(workers->pools);
 	free(workers);
