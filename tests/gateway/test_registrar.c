@@ -115,7 +115,7 @@ static void make_accounts(void)
 
 	if (storage_db_open(file, &db, why, sizeof(why)))
 		abort();
-	for (unsigned i = 1000; i < 1003; i++) {
+	for (unsigned i = 1000; i < 1100; i++) {
 		char user[16], password[16];
 		struct sip_ha1 ha1;
 
@@ -265,8 +265,9 @@ static struct sip_msg *answer(struct fake_flow *flow)
 }
 
 /* Registers (or whatever the method) as one does: challenged, then with
- * credentials. The final answer is the caller's. */
-static struct sip_msg *ask(struct reg r)
+ * credentials. The final answer is the caller's; ask_only() waits
+ * for none but a refusal of the first. */
+static struct sip_msg *ask_only(struct reg r)
 {
 	char line[1024], text[1100];
 	struct str authorization;
@@ -294,7 +295,14 @@ static struct sip_msg *ask(struct reg r)
 	if (r.cseq == 0)
 		r.cseq = ++cseq;
 	send_request(&r, text, r.cseq);
-	return answer(r.flow);
+	return NULL;
+}
+
+static struct sip_msg *ask(struct reg r)
+{
+	struct sip_msg *refusal = ask_only(r);
+
+	return refusal ? refusal : answer(r.flow);
 }
 
 static unsigned status_of(struct sip_msg *msg)
@@ -811,6 +819,30 @@ static void a_moved_phone_leaves_no_old_contact_behind(void)
 	stop();
 }
 
+/* Somebody else holds the database: there is no 200 before it is written. */
+static void a_phone_is_answered_after_the_commit(void)
+{
+	struct registrar_binding bindings[REGISTRAR_MAX_CONTACTS];
+	struct storage_db *db;
+	char why[200];
+
+	start();
+	REQUIRE(storage_db_open(file, &db, why, sizeof(why)) == 0);
+	CHECK_EQ(storage_db_begin(db), 0);
+	CHECK(!ask_only((struct reg){ .flow = &udp, .headers = PHONE }));
+	for (unsigned i = 0; i < 200; i++) {
+		uv_run(&loop, UV_RUN_NOWAIT);
+		usleep(1000);
+	}
+	CHECK_EQ(fake_count(&udp, "SIP/2.0 200"), 0);
+	CHECK_EQ(reachable("1000", bindings), 0);
+	storage_db_rollback(db);
+	storage_db_close(db);
+	CHECK_EQ(status_of(answer(&udp)), 200);
+	CHECK_EQ(reachable("1000", bindings), 1);
+	stop();
+}
+
 /* kill -9 right after the 200 of the last of 100 REGISTERs: all are there. */
 static void what_was_answered_survives_kill_9(void)
 {
@@ -832,14 +864,13 @@ static void what_was_answered_survives_kill_9(void)
 
 		start_again();
 		for (unsigned i = 0; i < 100; i++) {
-			unsigned number = 1000 + i % 3;
+			unsigned number = 1000 + i;
 
 			snprintf(user, sizeof(user), "%u", number);
 			snprintf(password, sizeof(password), "pw%u", number);
 			snprintf(to, sizeof(to), "sip:%u@hookswitch", number);
 			snprintf(contact, sizeof(contact),
-				 "Contact: <sip:%u@198.51.100.%u>\nExpires: 3600\n", number,
-				 10 + i % 24);
+				 "Contact: <sip:%u@198.51.100.7>\nExpires: 3600\n", number);
 			if (status_of(ask((struct reg){ .flow = &udp,
 							.user = user,
 							.password = password,
@@ -862,11 +893,11 @@ static void what_was_answered_survives_kill_9(void)
 	CHECK(WIFSIGNALED(status));
 	start_again();
 	told.open_as = &udp;
-	for (unsigned number = 1000; number < 1003; number++) {
+	for (unsigned number = 1000; number < 1100; number++) {
 		char user[16];
 
 		snprintf(user, sizeof(user), "%u", number);
-		CHECK_EQ(reachable(user, bindings), 8);
+		CHECK_EQ(reachable(user, bindings), 1);
 	}
 	stop();
 }
@@ -982,5 +1013,6 @@ TESTS(a_register_is_challenged_with_md5_and_then_accepted,
       another_page_moves_nothing, a_ghost_is_forgotten_after_a_while,
       a_registered_page_is_not_challenged_again_but_a_phone_is, udp_phones_get_keepalives,
       phones_survive_a_restart_and_pages_do_not, a_moved_phone_leaves_no_old_contact_behind,
-      what_was_answered_survives_kill_9, known_and_unknown_users_are_told_apart,
-      a_flow_that_closes_during_the_question_is_no_trouble, hosts_that_mean_us)
+      a_phone_is_answered_after_the_commit, what_was_answered_survives_kill_9,
+      known_and_unknown_users_are_told_apart, a_flow_that_closes_during_the_question_is_no_trouble,
+      hosts_that_mean_us)
