@@ -182,6 +182,12 @@ export class Baresip {
 		return this.events.filter((event) => event.type === "CALL_DTMF_START").map((event) => event.param).join("");
 	}
 
+	/** The requests of `method` in its SIP trace, sent and received. */
+	requests(method) {
+		const plain = this.child.text.replace(/\x1b\[[0-9;]*m/g, "").replace(/\r/g, "");
+		return plain.match(new RegExp(`^${method} sip[\\s\\S]*?\\n\\n(?:v=0[\\s\\S]*?(?=\\n[^a-z]|\\n\\n))?`, "gm")) ?? [];
+	}
+
 	/** All it heard in its latest call. Audio comes to the file in blocks: take it after the call, or
 	 * some time in. */
 	heard() {

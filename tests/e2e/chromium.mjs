@@ -144,7 +144,9 @@ export class WebPhone {
 	/** Goes away without a word, as a crashed tab does. */
 	async crash() {
 		const session = await this.context.newCDPSession(this.page);
-		await session.send("Page.crash").catch(() => undefined); // the answer never comes
+		const crashed = new Promise((resolve) => this.page.once("crash", resolve));
+		session.send("Page.crash").catch(() => undefined); // its answer never comes
+		await crashed;
 	}
 
 	close = () => this.context.close();

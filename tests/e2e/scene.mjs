@@ -45,7 +45,7 @@ class Scene {
 				await this.#report(from);
 				throw error;
 			} finally {
-				for (const { player } of this.#players) await (player.close ?? player.stop).call(player).catch(() => undefined);
+				for (const { player } of this.#players) await (player.close?.() ?? player.stop?.())?.catch(() => undefined);
 			}
 		});
 	}
