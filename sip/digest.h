@@ -43,7 +43,9 @@ enum sip_digest_verdict {
 };
 /* First half: reads Authorization (REGISTER, as UAS: 401) and judges form,
  * realm, algorithm and nonce. Nonces are stateless: time and HMAC, good for
- * SIP_NONCE_SECONDS. */
+ * SIP_NONCE_SECONDS; one of an earlier run of the process is STALE, too. Without
+ * qop=auth, which we always offer, credentials are MALFORMED (RFC 7616 §3.4):
+ * their nonce could be replayed at will. */
 enum sip_digest_verdict sip_digest_read(struct sip_digest_server *server,
 					const struct sip_msg *request, uint64_t unix_ms,
 					struct sip_credentials *out);

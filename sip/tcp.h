@@ -1,4 +1,5 @@
-/* tcp.h: SIP over TCP (RFC 3261 §18). One connection is one flow. */
+/* tcp.h: SIP over TCP (RFC 3261 §18). One connection is one flow. The process
+ * must ignore SIGPIPE: libuv writes to connections whose peer may be gone. */
 #pragma once
 
 #include "sip/endpoint.h"

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 struct stage {
@@ -52,6 +53,7 @@ static int set(struct stage *stage)
 
 	*stage = (struct stage){ .requests = 0 };
 	loop_real();
+	signal(SIGPIPE, SIG_IGN);
 	uv_loop_init(&stage->loop);
 	err = sip_endpoint_new(
 		&(struct sip_endpoint_config){ .events = &events, .arg = stage, .product = "test" },

@@ -166,6 +166,28 @@ static void a_wildcard_listener_names_a_real_address(void)
 	strike(&stage);
 }
 
+static void ipv6_addresses_stand_in_brackets(void)
+{
+	static const char *const listeners[] = { "[::1]", "[::]" };
+	struct sip_addr remote;
+
+	CHECK_EQ(sip_addr_parse(STR("[::1]:9"), 0, &remote), 0);
+	for (int i = 0; i < 2; i++) {
+		struct stage stage;
+		struct sip_flow *flow = NULL, *again = NULL;
+		char want[64];
+
+		REQUIRE(set(&stage, listeners[i]) == 0);
+		CHECK_EQ(sip_udp_flow(stage.udp, &remote, &flow), 0);
+		CHECK_EQ(sip_udp_flow(stage.udp, &remote, &again), 0);
+		REQUIRE(flow != NULL);
+		CHECK(flow == again);
+		snprintf(want, sizeof(want), "[::1]:%u", sip_addr_port(sip_udp_local(stage.udp)));
+		CHECK(str_eq(str_of(flow->sent_by), str_of(want)));
+		strike(&stage);
+	}
+}
+
 /* RFC 5626 §3.5.2 and §4.4; what phones send to keep a binding open. */
 static void what_is_no_sip_makes_no_flow_and_gets_no_answer(void)
 {
@@ -334,7 +356,7 @@ static void running_out_of_memory_loses_datagrams_only(void)
 }
 
 TESTS(an_answer_goes_where_the_request_came_from, a_flow_is_a_pair_of_addresses,
-      a_wildcard_listener_names_a_real_address, what_is_no_sip_makes_no_flow_and_gets_no_answer,
-      a_flow_may_be_closed_while_it_is_received_on,
+      a_wildcard_listener_names_a_real_address, ipv6_addresses_stand_in_brackets,
+      what_is_no_sip_makes_no_flow_and_gets_no_answer, a_flow_may_be_closed_while_it_is_received_on,
       the_flow_unused_for_longest_gives_way_unless_held, an_idle_flow_is_forgotten_unless_held,
       a_taken_port_is_an_error, running_out_of_memory_loses_datagrams_only)
