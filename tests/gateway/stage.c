@@ -121,17 +121,32 @@ void stage_run(struct stage *stage, unsigned ms)
 		;
 }
 
+static void open_part(struct part *part, struct stage *stage, const struct session_config *config)
+{
+	struct session_config whole = *config;
+
+	*part = (struct part){ .stage = stage };
+	whole.call_id = "test";
+	whole.events = &part_events;
+	whole.arg = part;
+	if (session_open(stage->workers, &whole, &part->ref) != 0)
+		abort();
+}
+
 void part_open(struct part *part, struct stage *stage, enum session_kind kind, bool controlling)
 {
-	*part = (struct part){ .stage = stage };
-	if (session_open(stage->workers,
-			 &(struct session_config){ .kind = kind,
-						   .call_id = "test",
-						   .controlling = controlling,
-						   .events = &part_events,
-						   .arg = part },
-			 &part->ref) != 0)
-		abort();
+	open_part(part, stage,
+		  &(struct session_config){ .kind = kind, .controlling = controlling });
+}
+
+void part_open_near(struct part *part, struct stage *stage, enum session_kind kind,
+		    const struct part *near)
+{
+	struct session_config config = { .kind = kind };
+
+	if (near)
+		config.near = near->ref;
+	open_part(part, stage, &config);
 }
 
 static void on_stats(void *arg, const struct session_stats *stats)

@@ -49,4 +49,6 @@ void stage_run(struct stage *stage, unsigned ms);
 	} while (0)
 
 void part_open(struct part *part, struct stage *stage, enum session_kind kind, bool controlling);
+void part_open_near(struct part *part, struct stage *stage, enum session_kind kind,
+		    const struct part *near); /* NULL: anywhere */
 void part_close(struct part *part);
