@@ -143,7 +143,25 @@ static void a_call_whose_answer_was_heard_and_that_is_freed_keeps_acknowledging(
 	tear_down();
 }
 
-TESTS(a_call_cancelled_before_any_response_waits_with_its_cancel,
+/* What a peer can make us send has a limit. */
+static void a_flood_of_forked_answers_gets_few_byes(void)
+{
+	char tag[16];
+
+	set_up(&fake_tcp);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 100; i++) {
+			snprintf(tag, sizeof(tag), "fork%d", i);
+			reply(200, tag);
+		}
+	}
+	CHECK_EQ(fake_count(&flow, "BYE "), 15); /* and the one that was taken */
+	CHECK_EQ(leg.answered, 1);
+	tear_down();
+}
+
+TESTS(a_flood_of_forked_answers_gets_few_byes,
+      a_call_cancelled_before_any_response_waits_with_its_cancel,
       a_ringing_call_is_cancelled_at_once,
       a_cancelled_call_that_nobody_answers_ends_after_32_seconds,
       an_answer_that_crosses_the_cancel_gets_ack_and_bye,
