@@ -100,7 +100,7 @@ export class Gateway {
 
 	/** @returns the exit code: 0 unless something is wrong */
 	async stop() {
-		return this.child?.stop();
+		return this.child?.stop(15_000); // calls whose far side is silent are given some seconds
 	}
 
 	/** As the machine's power fails. */
