@@ -1,114 +1,5 @@
-/* INVITE sessions as callee, against a scripted peer (RFC 3261 §12, §13.3, §15). */
-#include "sip/core.h"
-#include "tests/check.h"
-#include "tests/sip/fake_leg.h"
-
-#include <errno.h>
-#include <stdio.h>
-
-static struct fake_net net;
-static struct fake_flow flow;
-static struct sip_endpoint *endpoint;
-static struct fake_leg leg;
-static struct sip_server_tx *offered;
-static unsigned requests;
-static char our_tag[64];
-
-static void on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *request)
-{
-	(void)arg;
-	(void)request;
-	requests++;
-	offered = tx;
-}
-
-static const struct sip_endpoint_events events = { .on_request = on_request };
-
-static void peer_says(const char *method, unsigned branch, unsigned cseq, const char *body)
-{
-	fake_receive(&flow,
-		     "%s sip:callee@192.0.2.1 SIP/2.0\n"
-		     "Via: SIP/2.0/%s 192.0.2.2:5060;branch=z9hG4bKpeer%u\n"
-		     "Record-Route: <sip:edge.example.org;lr>\n"
-		     "From: <sip:alice@example.org>;tag=alice\n"
-		     "To: <sip:bob@example.org>%s\n"
-		     "Call-ID: call@example.org\nCSeq: %u %s\n"
-		     "Contact: <sip:alice@198.51.100.7>\n"
-		     "Content-Type: application/sdp\nContent-Length: %zu\n\n%s",
-		     method, flow.flow.transport->via, branch, our_tag, cseq, method, strlen(body),
-		     body);
-}
-
-static void remember_tag(void)
-{
-	struct sip_msg *last = fake_last(&flow);
-
-	if (last && !last->is_request)
-		snprintf(our_tag, sizeof(our_tag), ";tag=%.*s", STR_ARG(last->to_tag));
-	sip_msg_unref(last);
-}
-
-static void open_up(const struct sip_transport *transport)
-{
-	fake_net_init(&net);
-	memset(&leg, 0, sizeof(leg));
-	requests = 0;
-	our_tag[0] = '\0';
-	endpoint = fake_endpoint(&net, &events, NULL);
-	fake_flow_open(&flow, &net, endpoint, transport, "192.0.2.1:5060", "192.0.2.2:5060");
-	peer_says("INVITE", 1, 1, "v=offer\r\n");
-	CHECK_EQ(requests, 1);
-}
-
-static void set_up(const struct sip_transport *transport)
-{
-	open_up(transport);
-	CHECK_EQ(fake_leg_take(&leg, endpoint, offered), 0);
-}
-
-static void tear_down(void)
-{
-	fake_leg_free(&leg);
-	fake_advance(&net, 200000);
-	CHECK_EQ(endpoint->n_transactions, 0);
-	CHECK_EQ(endpoint->dialogs.n, 0);
-	CHECK(sip_endpoint_due(endpoint) == UINT64_MAX);
-	if (flow.flow.open)
-		fake_flow_close(&flow);
-	sip_endpoint_free(endpoint);
-}
-
-static void answer(void)
-{
-	CHECK_EQ(sip_invite_answer(leg.invite, STR("v=answer\r\n")), 0);
-	remember_tag();
-}
-
-static void talk(void)
-{
-	answer();
-	peer_says("ACK", 2, 1, "");
-	CHECK_EQ(leg.confirmed, 1);
-	flow.n_taken = flow.n_sent;
-}
-
-static void expect(unsigned status)
-{
-	struct sip_msg *msg = fake_take(&flow);
-
-	CHECK(msg && !msg->is_request);
-	if (msg)
-		CHECK_EQ(msg->status, status);
-	sip_msg_unref(msg);
-}
-
-static void answer_last(unsigned status)
-{
-	struct sip_msg *msg = fake_last(&flow);
-
-	fake_reply(&flow, msg, status, "", "", NULL);
-	sip_msg_unref(msg);
-}
+/* INVITE sessions as callee, against a scripted peer (RFC 3261 §12, §13.3). */
+#include "tests/sip/callee_script.h"
 
 static void all_responses_have_one_tag_and_contact_and_the_bodies_given(void)
 {
@@ -260,97 +151,6 @@ static void a_repeated_invite_gets_the_last_response(void)
 	tear_down();
 }
 
-static void a_refusal_carries_its_headers_and_ends_on_the_next_turn(void)
-{
-	set_up(&fake_tcp);
-	CHECK_EQ(sip_invite_refuse(leg.invite, 488, STR("Warning: 304 gw \"no codec\"\r\n")), 0);
-	CHECK_EQ(leg.ended, 0); /* not from within a verb */
-	struct sip_msg *last = fake_last(&flow);
-	REQUIRE(last);
-	CHECK_EQ(last->status, 488);
-	CHECK_STR(sip_msg_header(last, SIP_HEADER_WARNING), "304 gw \"no codec\"");
-	sip_msg_unref(last);
-	CHECK_EQ(sip_invite_refuse(leg.invite, 486, STR("")), -EINVAL);
-	CHECK_EQ(sip_invite_answer(leg.invite, STR("")), -EINVAL);
-	CHECK(!sip_invite_hang_up(leg.invite, STR("")));
-	fake_advance(&net, 0);
-	CHECK_EQ(leg.ended, 1);
-	CHECK_EQ(leg.end.kind, SIP_END_HUNG_UP);
-	tear_down();
-}
-
-static void hanging_up_an_offer_refuses_it_with_480(void)
-{
-	for (int alerting = 0; alerting < 2; alerting++) {
-		set_up(&fake_udp);
-		if (alerting)
-			sip_invite_progress(leg.invite, 180, STR(""), STR(""));
-		CHECK(sip_invite_hang_up(leg.invite, STR("SIP;cause=408")));
-		struct sip_msg *last = fake_last(&flow);
-		REQUIRE(last);
-		CHECK_EQ(last->status, 480);
-		CHECK_STR(sip_msg_header(last, SIP_HEADER_REASON), "SIP;cause=408");
-		sip_msg_unref(last);
-		fake_advance(&net, 0);
-		CHECK_EQ(leg.ended, 1);
-		CHECK_EQ(leg.end.kind, SIP_END_HUNG_UP);
-		tear_down();
-	}
-}
-
-/* §15: a callee sends no BYE before the ACK, or before it gave up on it */
-static void hanging_up_an_unconfirmed_call_waits_for_the_ack(void)
-{
-	set_up(&fake_udp);
-	answer();
-	CHECK(sip_invite_hang_up(leg.invite, STR("")));
-	CHECK_EQ(fake_count(&flow, "BYE "), 0);
-	fake_advance(&net, 600);
-	CHECK_EQ(fake_count(&flow, "SIP/2.0 200 "), 2); /* still repeated */
-	peer_says("ACK", 2, 1, "");
-	CHECK_EQ(leg.confirmed, 0);
-	CHECK_EQ(fake_count(&flow, "BYE "), 1);
-	answer_last(200);
-	CHECK_EQ(leg.ended, 1);
-	CHECK_EQ(leg.end.kind, SIP_END_HUNG_UP);
-	tear_down();
-
-	set_up(&fake_udp);
-	answer();
-	sip_invite_hang_up(leg.invite, STR(""));
-	fake_advance(&net, 32000);
-	CHECK_EQ(fake_count(&flow, "BYE "), 1);
-	CHECK_EQ(leg.ended, 1);
-	CHECK_EQ(leg.end.kind, SIP_END_HUNG_UP);
-	tear_down();
-	CHECK_EQ(fake_count(&flow, "BYE "), 11); /* one, repeated */
-}
-
-static void a_bye_before_the_answer_ends_the_offer(void)
-{
-	set_up(&fake_udp);
-	sip_invite_progress(leg.invite, 180, STR(""), STR(""));
-	remember_tag();
-	peer_says("BYE", 2, 2, "");
-	CHECK_EQ(fake_count(&flow, "SIP/2.0 200 "), 1);
-	CHECK_EQ(fake_count(&flow, "SIP/2.0 487 "), 1);
-	CHECK_EQ(leg.ended, 1);
-	CHECK_EQ(leg.end.kind, SIP_END_CANCELLED);
-	tear_down();
-}
-
-static void a_bye_before_the_ack_ends_the_call(void)
-{
-	set_up(&fake_udp);
-	answer();
-	peer_says("BYE", 3, 2, "");
-	CHECK_EQ(leg.ended, 1);
-	CHECK_EQ(leg.end.kind, SIP_END_BYE);
-	fake_advance(&net, 40000);
-	CHECK_EQ(fake_count(&flow, "SIP/2.0 200 "), 2);
-	tear_down();
-}
-
 /* §12.2.2 */
 static void requests_out_of_order_get_500_and_strangers_481(void)
 {
@@ -402,45 +202,6 @@ static void the_last_18x_is_repeated_each_minute(void)
 	tear_down();
 }
 
-static void a_broken_flow_ends_each_state_once(void)
-{
-	set_up(&fake_tcp); /* OFFERED */
-	fake_flow_close(&flow);
-	CHECK_EQ(sip_invite_progress(leg.invite, 180, STR(""), STR("")), -EINVAL);
-	CHECK_EQ(sip_invite_answer(leg.invite, STR("")), -EINVAL);
-	fake_advance(&net, 0);
-	CHECK_EQ(leg.ended, 1);
-	CHECK_EQ(leg.end.kind, SIP_END_BROKEN);
-	tear_down();
-
-	set_up(&fake_tcp); /* the 18x cannot be sent */
-	flow.fail = -ENOBUFS;
-	CHECK(sip_invite_progress(leg.invite, 180, STR(""), STR("")) != 0);
-	CHECK_EQ(leg.ended, 0);
-	fake_advance(&net, 0);
-	CHECK_EQ(leg.ended, 1);
-	CHECK_EQ(leg.end.kind, SIP_END_BROKEN);
-	tear_down();
-
-	set_up(&fake_tcp); /* the 200 cannot be sent */
-	flow.fail = -EPIPE;
-	CHECK_EQ(sip_invite_answer(leg.invite, STR("v=answer\r\n")), -EPIPE);
-	fake_advance(&net, 0);
-	CHECK_EQ(leg.ended, 1);
-	CHECK_EQ(leg.end.kind, SIP_END_BROKEN);
-	tear_down();
-
-	set_up(&fake_ws); /* ANSWERED: the page may come back */
-	answer();
-	fake_flow_close(&flow);
-	fake_advance(&net, 31999);
-	CHECK_EQ(leg.ended, 0);
-	fake_advance(&net, 1);
-	CHECK_EQ(leg.ended, 1);
-	CHECK_EQ(leg.end.kind, SIP_END_TIMEOUT);
-	tear_down();
-}
-
 /* A page whose WebSocket came back on a new connection. */
 static void a_request_with_the_right_tags_moves_the_dialog_to_its_flow(void)
 {
@@ -461,37 +222,6 @@ static void a_request_with_the_right_tags_moves_the_dialog_to_its_flow(void)
 	sip_invite_hang_up(leg.invite, STR(""));
 	CHECK_EQ(fake_count(&next, "BYE "), 1);
 	fake_flow_close(&next);
-	tear_down();
-}
-
-static void an_offer_cancelled_before_it_is_taken_ends_at_once(void)
-{
-	open_up(&fake_udp);
-	peer_says("CANCEL", 1, 1, "");
-	CHECK_EQ(fake_count(&flow, "SIP/2.0 487 "), 1);
-	CHECK_EQ(fake_leg_take(&leg, endpoint, offered), 0);
-	CHECK_EQ(sip_invite_progress(leg.invite, 180, STR(""), STR("")), -EINVAL);
-	fake_advance(&net, 0);
-	CHECK_EQ(leg.ended, 1);
-	CHECK_EQ(leg.end.kind, SIP_END_CANCELLED);
-	tear_down();
-}
-
-static void an_offer_freed_without_a_word_is_refused(void)
-{
-	set_up(&fake_udp);
-	fake_leg_free(&leg);
-	CHECK_EQ(fake_count(&flow, "SIP/2.0 480 "), 1);
-	CHECK_EQ(leg.ended, 0);
-	tear_down();
-
-	set_up(&fake_udp);
-	leg.free_when_confirmed = true;
-	answer();
-	peer_says("ACK", 2, 1, "");
-	CHECK(leg.invite == NULL);
-	peer_says("BYE", 3, 2, "");
-	CHECK_EQ(fake_count(&flow, "SIP/2.0 481 "), 1);
 	tear_down();
 }
 
@@ -519,37 +249,11 @@ static void a_reinvite_answered_before_the_owner_forgot_keeps_its_ack(void)
 	tear_down();
 }
 
-static void an_ended_session_not_yet_freed_is_quiet(void)
-{
-	set_up(&fake_udp);
-	leg.keep_when_ended = true;
-	talk();
-	peer_says("BYE", 3, 2, "");
-	expect(200);
-	CHECK_EQ(leg.ended, 1);
-	CHECK(!sip_invite_hang_up(leg.invite, STR("")));
-	peer_says("BYE", 4, 3, "");
-	expect(200);
-	peer_says("INVITE", 5, 4, "v=offer\r\n");
-	expect(481);
-	peer_says("INFO", 6, 5, "");
-	expect(481);
-	CHECK_EQ(sip_invite_reoffer(leg.invite, STR("v=new\r\n")), -EINVAL);
-	CHECK_EQ(leg.ended, 1);
-	tear_down();
-}
-
 TESTS(all_responses_have_one_tag_and_contact_and_the_bodies_given,
       a_200_without_ack_repeats_for_32_seconds_then_bye, an_ack_stops_the_200,
       an_ack_with_the_invites_branch_is_an_ack_too,
       a_cancelled_offer_gets_487_and_its_ack_is_absorbed,
       a_cancel_that_crosses_the_200_changes_nothing, a_repeated_invite_gets_the_last_response,
-      a_refusal_carries_its_headers_and_ends_on_the_next_turn,
-      hanging_up_an_offer_refuses_it_with_480, hanging_up_an_unconfirmed_call_waits_for_the_ack,
-      a_bye_before_the_answer_ends_the_offer, a_bye_before_the_ack_ends_the_call,
       requests_out_of_order_get_500_and_strangers_481, the_last_18x_is_repeated_each_minute,
-      a_broken_flow_ends_each_state_once,
       a_request_with_the_right_tags_moves_the_dialog_to_its_flow,
-      an_offer_cancelled_before_it_is_taken_ends_at_once, an_offer_freed_without_a_word_is_refused,
-      a_reinvite_answered_before_the_owner_forgot_keeps_its_ack,
-      an_ended_session_not_yet_freed_is_quiet)
+      a_reinvite_answered_before_the_owner_forgot_keeps_its_ack)

@@ -42,7 +42,6 @@ static void a_call_is_answered_and_hung_up(void)
 }
 
 /* RFC 3261 §12.1.2: the Record-Route reversed; §12.2.1.1 for the strict router */
-
 static void requests_follow_the_route_set(void)
 {
 	struct sip_walk walk = { 0 };
@@ -91,10 +90,6 @@ static void a_repeated_200_gets_the_same_ack_again(void)
 	CHECK_EQ(fake_count(&flow, "BYE "), 0);
 	tear_down();
 }
-
-/* §13.2.2.4 */
-
-/* A loser of a fork that answers after it was given up and forgotten. */
 
 static void a_refusal_is_told_with_its_status(void)
 {

@@ -68,6 +68,7 @@ static void an_answer_that_crosses_the_cancel_gets_ack_and_bye(void)
 	CHECK_EQ(fake_count(&flow, "BYE "), 1);
 }
 
+/* §13.2.2.4 */
 static void further_answers_of_a_fork_get_ack_and_one_bye_each(void)
 {
 	set_up(&fake_udp);
@@ -87,6 +88,7 @@ static void further_answers_of_a_fork_get_ack_and_one_bye_each(void)
 	tear_down();
 }
 
+/* A loser of a fork that answers after it was given up and forgotten. */
 static void a_late_answer_after_free_gets_ack_and_bye(void)
 {
 	set_up(&fake_udp);
