@@ -77,6 +77,7 @@ struct sip_answer {
 };
 int sip_respond(struct sip_server_tx *tx, const struct sip_answer *answer);
 
+/* NULL once it closed. */
 struct sip_flow *sip_server_tx_flow(const struct sip_server_tx *tx);
 struct sip_msg *sip_server_tx_request(const struct sip_server_tx *tx); /* borrowed */
 
