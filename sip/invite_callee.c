@@ -140,7 +140,7 @@ static void repeat_ok(void *arg);
 static void wait_for_ack(struct sip_invite *iv)
 {
 	struct timers *timers = &iv->endpoint->timers;
-	uint64_t left = iv->ok_until_ms - timers->now_ms;
+	uint64_t left = iv->ok_until_ms - timers_now(timers);
 
 	timer_start(&iv->ok_timer, timers, iv->ok_interval_ms < left ? iv->ok_interval_ms : left,
 		    repeat_ok, iv);
@@ -151,7 +151,7 @@ static void repeat_ok(void *arg)
 	struct sip_invite *iv = arg;
 
 	sip_invite_hold(iv);
-	if (iv->endpoint->timers.now_ms >= iv->ok_until_ms) {
+	if (timers_now(&iv->endpoint->timers) >= iv->ok_until_ms) {
 		sip_invite_break(iv,
 				 iv->state == SIP_INVITE_ENDING ? SIP_END_HUNG_UP : SIP_END_TIMEOUT,
 				 0, NULL);
@@ -196,7 +196,7 @@ int sip_invite_send_ok(struct sip_invite *iv, struct sip_server_tx *tx, struct s
 	iv->n_ok = text.n;
 	iv->ok_cseq = cseq;
 	iv->ok_interval_ms = SIP_T1_MS;
-	iv->ok_until_ms = iv->endpoint->timers.now_ms + SIP_GIVE_UP_MS;
+	iv->ok_until_ms = timers_now(&iv->endpoint->timers) + SIP_GIVE_UP_MS;
 	wait_for_ack(iv);
 	return 0;
 }

@@ -652,6 +652,30 @@ static void a_page_that_is_heard_may_come_back_on_another_socket(void)
 	stop(&f);
 }
 
+static uint64_t net_clock(void *arg)
+{
+	(void)arg;
+	return net.now_ms;
+}
+
+/* The stack's timers run when one is due; the answer may come long after. */
+static void quiet_before_the_answer_does_not_shorten_the_wait_for_the_ack(void)
+{
+	struct fixture f;
+
+	REQUIRE(ringing(&f));
+	sip_endpoint_timers(f.endpoint)->clock = net_clock;
+	net.now_ms += 40000; /* nothing was due */
+	fake_reply(&phone, f.at_phone, 200, "phone", "Contact: <sip:1000@192.0.2.20:5062>\r\n",
+		   PHONE_SDP("8"));
+	fake_advance(&net, 31000);
+	CHECK_EQ(fake_count(&page, "BYE "), 0);
+	CHECK(fake_count(&page, "SIP/2.0 200") > 5);
+	fake_advance(&net, 1500);
+	CHECK_EQ(fake_count(&page, "BYE "), 1);
+	stop(&f);
+}
+
 static void a_refresh_is_answered_with_the_same_description(void)
 {
 	struct fixture f;
@@ -691,4 +715,5 @@ TESTS(nothing_above_100_before_the_phone_rings, the_phone_is_called_when_its_ses
       an_answer_without_a_codec_of_ours_ends_both_sides, media_that_cannot_be_set_up_ends_the_call,
       a_page_that_goes_while_it_rings_gives_up, a_page_that_goes_in_mid_call_has_its_time,
       a_page_that_is_heard_may_come_back_on_another_socket,
+      quiet_before_the_answer_does_not_shorten_the_wait_for_the_ack,
       a_refresh_is_answered_with_the_same_description)
