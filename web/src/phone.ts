@@ -11,6 +11,17 @@
  * The state changes in #enter only. A lost socket does not end a call: the state goes to
  * "connecting" once the call is over, and `registered` tells what the line is doing meanwhile. */
 import {
+  CallEvent,
+  EndedEvent,
+  IncomingEvent,
+  type PhoneEvents,
+  type PhoneState,
+  ProblemEvent,
+  RegisteredEvent,
+  StateEvent,
+} from "./events.ts";
+import { browser, type Platform } from "./platform.ts";
+import {
   callProblem,
   endProblem,
   microphoneProblem,
@@ -20,82 +31,15 @@ import {
   unreachable,
 } from "./problem.ts";
 import { mediaFacts } from "./stats.ts";
-import { jssip, type Session, type UserAgent, type UserAgentConfig } from "./user_agent.ts";
+import type { Session, UserAgent, UserAgentConfig } from "./user_agent.ts";
 
+export * from "./events.ts";
 export { Problem } from "./problem.ts";
-
-export type PhoneState =
-  | "offline"
-  | "connecting"
-  | "idle"
-  | "calling"
-  | "ringing"
-  | "early" // the far side can be heard before it answered
-  | "incoming"
-  | "answering"
-  | "talking";
 
 export interface PhoneConfig extends UserAgentConfig {
   audio?: Pick<HTMLAudioElement, "srcObject" | "play">; // plays the far side
   constraints?: MediaTrackConstraints; // of the microphone
   iceServers?: RTCIceServer[];
-}
-
-/** What the phone needs of the world; tests bring their own. */
-export interface Platform {
-  userAgent(config: UserAgentConfig): UserAgent;
-  microphone(constraints: MediaTrackConstraints): Promise<MediaStream>;
-  every(ms: number, fn: () => void): () => void; // returns how to stop it
-  after(ms: number, fn: () => void): () => void;
-  now(): number; // ms
-}
-
-export class StateEvent extends Event {
-  constructor(readonly state: PhoneState, readonly previous: PhoneState) {
-    super("state");
-  }
-}
-
-/** "registered": the line to the server came or went. */
-export class RegisteredEvent extends Event {
-  constructor(readonly registered: boolean) {
-    super("registered");
-  }
-}
-
-export class IncomingEvent extends Event {
-  constructor(readonly peer: string, readonly displayName: string) {
-    super("incoming");
-  }
-}
-
-/** Some fact of the running call changed: codec, muted, stream. */
-export class CallEvent extends Event {
-  constructor() {
-    super("call");
-  }
-}
-
-export class EndedEvent extends Event {
-  constructor(readonly peer: string, readonly isIncoming: boolean, readonly talkedMs: number, readonly problem?: Problem) {
-    super("ended");
-  }
-}
-
-/** Something to tell the user that is not the result of a method. */
-export class ProblemEvent extends Event {
-  constructor(readonly problem: Problem) {
-    super("problem");
-  }
-}
-
-export interface PhoneEvents {
-  state: StateEvent;
-  registered: RegisteredEvent;
-  incoming: IncomingEvent;
-  call: CallEvent;
-  ended: EndedEvent;
-  problem: ProblemEvent;
 }
 
 interface Call {
@@ -118,27 +62,6 @@ const WATCH_MS = 250;
 const AUDIBLE = 2.5e-6; // energy per WATCH_MS: about -50 dBFS
 const ICE_MS = 1_000;
 const KEYS = /^[0-9*#A-D]$/;
-
-const browser: Platform = {
-  userAgent: jssip,
-  async microphone(constraints) {
-    if (!navigator.mediaDevices)
-      throw new Problem(
-        "insecure-page",
-        "Browsers give the microphone only to secure pages. Open this page with https:// or on http://localhost.",
-      );
-    return navigator.mediaDevices.getUserMedia({ audio: constraints, video: false });
-  },
-  every(ms, fn) {
-    const id = setInterval(fn, ms);
-    return () => clearInterval(id);
-  },
-  after(ms, fn) {
-    const id = setTimeout(fn, ms);
-    return () => clearTimeout(id);
-  },
-  now: () => Date.now(),
-};
 
 export class Phone extends EventTarget {
   readonly #config: PhoneConfig;
