@@ -107,7 +107,7 @@ static struct str header(struct str text, struct str name)
 	return STR("");
 }
 
-/* "INVITE sip:1000@example.org +SDP", "183 Session Progress (INVITE) +SDP". */
+/* "INVITE sip:1000@example.org", "183 Session Progress (INVITE)". */
 static void add_summary(struct text *t, const struct trace_entry *entry)
 {
 	struct str text = { entry->text, entry->n }, rest = text;
@@ -125,19 +125,24 @@ static void add_summary(struct text *t, const struct trace_entry *entry)
 	} else {
 		add_plain(t, line);
 	}
-	for (size_t i = 0; i + 4 < text.n; i++) {
-		if (str_starts(str_skip(text, i), STR("\nv=0"))) {
-			add(t, STR(" +SDP"));
-			break;
-		}
-	}
+}
+
+static bool has_sdp(const struct trace_entry *entry)
+{
+	struct str text = { entry->text, entry->n };
+
+	for (size_t i = 0; i + 4 <= text.n; i++)
+		if (str_starts(str_skip(text, i), STR("\nv=0")))
+			return true;
+	return false;
 }
 
 /* One column: an arrow with what it carries, or nothing. */
 static void add_column(struct text *t, const struct trace_entry *entry, bool to_the_right)
 {
 	struct text what = { 0 };
-	size_t most = COLUMN - 6;
+	struct str mark = STR("");
+	size_t most = COLUMN - 6, n;
 
 	if (!entry) {
 		repeat(t, ' ', COLUMN);
@@ -149,13 +154,16 @@ static void add_column(struct text *t, const struct trace_entry *entry, bool to_
 		free(what.p);
 		return;
 	}
-	size_t n = what.n > most ? most : what.n;
-
+	if (has_sdp(entry))
+		mark = STR(" +SDP");
+	most -= mark.n;
+	n = what.n > most ? most - 2 : what.n;
 	add(t, to_the_right ? STR("- ") : STR("<- "));
-	add(t, str_head(str_of(what.p), what.n > most ? most - 2 : n));
-	add(t, what.n > most ? STR("..") : STR(""));
+	add(t, str_head(str_of(what.p), n));
+	add(t, n < what.n ? STR("..") : STR(""));
+	add(t, mark);
 	add(t, STR(" "));
-	repeat(t, '-', most - n);
+	repeat(t, '-', n < what.n ? 0 : most - n);
 	add(t, to_the_right ? STR("-->") : STR("--"));
 	free(what.p);
 }

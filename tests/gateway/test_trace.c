@@ -100,7 +100,7 @@ static void the_ladder_shows_who_sent_what_to_whom_and_when(void)
 	CHECK(contains(text, "|  #1 WSS 127.0.0.1:50000\n"));
 	/* the phone's column: an arrow from the gateway, sent before its dialog was named */
 	CHECK(contains(text, "\n       3  |                                      |- INVITE "
-			     "sip:1000@127.0.0.1:5062.. "));
+			     "sip:1000@127.0.0.1.. +SDP -->|"));
 	CHECK(contains(text, "|  #2 UDP 127.0.0.1:5062\n"));
 	CHECK(contains(text, "\n      10  |                                      |<- 180 Ringing "
 			     "(INVITE) --"));
@@ -314,6 +314,30 @@ static void attempts_are_numbered_when_there_are_several(void)
 	traces_free(traces);
 }
 
+/* A proxy that forks to two pages of ours sends one Call-ID twice. */
+static void a_call_id_used_again_belongs_to_the_call_that_goes_on(void)
+{
+	static const char *const ends[] = { "one", "two" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct sip_flow phone = flow_of(&udp, "127.0.0.1:5062");
+		struct traces *traces = NULL;
+		char *text;
+
+		REQUIRE(traces_new(clock_ms, NULL, &traces) == 0);
+		traces_begin(traces, "one");
+		traces_dialog(traces, "one", STR("same"));
+		traces_begin(traces, "two");
+		traces_dialog(traces, "two", STR("same"));
+		traces_end(traces, ends[i]);
+		traces_wire_of(traces, STR("same"), &phone, false, STR(RINGING));
+		text = traces_print(traces, STR("same"));
+		CHECK(contains(text, ends[1 - i]) && contains(text, "180 Ringing"));
+		free(text);
+		traces_free(traces);
+	}
+}
+
 static int scenario(void)
 {
 	struct traces *traces = NULL;
@@ -342,4 +366,5 @@ TESTS(the_ladder_shows_who_sent_what_to_whom_and_when, every_message_is_there_in
       last_is_the_call_that_began_last_though_it_ended_first,
       messages_after_the_end_still_belong_to_the_call, only_the_last_calls_that_ended_are_kept,
       a_call_keeps_its_newest_32_kib, a_huge_message_is_cut, what_belongs_to_no_call_is_ignored,
-      attempts_are_numbered_when_there_are_several, it_survives_without_memory)
+      attempts_are_numbered_when_there_are_several,
+      a_call_id_used_again_belongs_to_the_call_that_goes_on, it_survives_without_memory)
