@@ -2,6 +2,7 @@
 #include "tests/gateway/web_bench.h"
 
 #include <dirent.h>
+#include <sys/resource.h>
 
 /* --- starting --- */
 
@@ -213,7 +214,38 @@ static void connections_are_limited(void)
 	stop();
 }
 
-TESTS(a_taken_port_is_named, a_bad_certificate_is_named_before_anything_listens,
-      closing_from_within_a_message_is_safe, every_way_to_leave_closes_the_flow_once,
-      a_silent_page_is_pinged_and_a_dead_one_closed, the_end_says_1001_to_all_and_frees_everything,
-      coming_and_going_leaks_no_descriptor, connections_are_limited)
+/* Connections that never become a WebSocket cannot use up the descriptors. */
+static void idle_connections_of_one_address_are_limited(void)
+{
+	static struct web_client idle[WEB_MAX_PENDING_FROM];
+	struct rlimit files;
+	struct web_client late;
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	REQUIRE(files.rlim_max > 2 * WEB_MAX_PENDING_FROM + 100);
+	start();
+	for (unsigned i = 0; i < WEB_MAX_PENDING_FROM; i++) {
+		REQUIRE(web_client_open(&idle[i], &loop, port, false));
+		uv_run(&loop, UV_RUN_NOWAIT);
+	}
+	turns(20);
+	CHECK(web_client_open(&late, &loop, port, false));
+	CHECK(web_client_wait_end(&late));
+	web_client_close(&late);
+	/* a page among them can become a WebSocket, and makes room */
+	CHECK_EQ(web_client_upgrade(&idle[0], STR(SIP_PROTOCOL)), 101);
+	CHECK(connect_ws(&late, false));
+	web_client_close(&late);
+	for (unsigned i = 0; i < WEB_MAX_PENDING_FROM; i++)
+		web_client_close(&idle[i]);
+	turns(20);
+	stop();
+}
+
+TESTS(idle_connections_of_one_address_are_limited, a_taken_port_is_named,
+      a_bad_certificate_is_named_before_anything_listens, closing_from_within_a_message_is_safe,
+      every_way_to_leave_closes_the_flow_once, a_silent_page_is_pinged_and_a_dead_one_closed,
+      the_end_says_1001_to_all_and_frees_everything, coming_and_going_leaks_no_descriptor,
+      connections_are_limited)
