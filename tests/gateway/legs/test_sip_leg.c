@@ -3,106 +3,12 @@
 #include "gateway/call.h"
 #include "gateway/sip_leg.h"
 #include "tests/check.h"
+#include "tests/gateway/legs/fake_sessions.h"
 #include "tests/sip/fake_transport.h"
 
-/* Here, as it is the one program that has use for it. */
-#include "tests/sip/fake_transport.c"
-
-/* ---- sessions that are none ---- */
-
-static struct fake_session {
-	struct session_config config;
-	bool open, told;
-	unsigned remotes;
-	struct session_remote remote; /* the last */
-} sessions[8];
-static size_t n_sessions;
-static unsigned joins;
-
-int session_open(struct workers *workers, const struct session_config *config,
-		 struct session_ref *out)
-{
-	(void)workers;
-	if (n_sessions == 8)
-		abort();
-	sessions[n_sessions] = (struct fake_session){ .config = *config, .open = true };
-	*out = (struct session_ref){ .generation = (uint32_t)++n_sessions };
-	return 0;
-}
-
-int session_set_remote(struct workers *workers, struct session_ref ref,
-		       const struct session_remote *remote)
-{
-	struct fake_session *s = &sessions[ref.generation - 1];
-
-	(void)workers;
-	s->remotes++;
-	s->remote = *remote;
-	return 0;
-}
-
-int session_join(struct workers *workers, struct session_ref one, struct session_ref other)
-{
-	(void)workers;
-	CHECK(session_is(one) && session_is(other));
-	joins++;
-	return 0;
-}
-
-int session_send_digit(struct workers *workers, struct session_ref ref, char digit,
-		       unsigned duration_ms)
-{
-	(void)workers;
-	(void)ref;
-	(void)digit;
-	(void)duration_ms;
-	return 0;
-}
-
-void session_close(struct workers *workers, struct session_ref ref,
-		   void (*on_stats)(void *arg, const struct session_stats *stats), void *arg)
-{
-	(void)workers;
-	(void)on_stats;
-	(void)arg;
-	CHECK(sessions[ref.generation - 1].open);
-	sessions[ref.generation - 1].open = false;
-}
-
-static size_t open_sessions(void)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < n_sessions; i++)
-		n += sessions[i].open;
-	return n;
-}
-
 /* The page's session is the first, the phone's the second. */
-static struct fake_session *const of_page = &sessions[0], *const of_phone = &sessions[1];
-
-static void ready(struct fake_session *s)
-{
-	static const struct session_local local = {
-		.ip = { .family = 4, .bytes = { 192, 0, 2, 1 } },
-		.port = 20000,
-		.rtcp_port = 20001,
-		.ssrc = 12345,
-		.cname = "cname",
-		.ufrag = "frag",
-		.pwd = "0123456789abcdefghijklmn",
-		.fingerprint = { .hash = SDP_SHA256, .n = 32 },
-		.foundations = { "1" },
-		.candidates = { { .ip = { .family = 4, .bytes = { 192, 0, 2, 1 } },
-				  .port = 20000,
-				  .priority = 2130706431,
-				  .type = SDP_HOST } },
-		.n_candidates = 1,
-	};
-
-	if (s->open)
-		s->config.events->on_ready(s->config.arg, &local);
-}
+static struct fake_session *const of_page = &fake_sessions[0];
+static struct fake_session *const of_phone = &fake_sessions[1];
 
 /* ---- the call ---- */
 
@@ -227,8 +133,7 @@ static bool start(struct fixture *f, const char *sdp)
 	struct config_error error;
 
 	*f = (struct fixture){ 0 };
-	n_sessions = 0;
-	joins = 0;
+	fake_sessions_reset();
 	fake_net_init(&net);
 	f->endpoint = fake_endpoint(&net, &endpoint_events, f);
 	if (!f->endpoint || config_parse("test", "/", "", 0, &f->config, &error) != 0)
@@ -260,7 +165,7 @@ static bool start(struct fixture *f, const char *sdp)
 static void stop(struct fixture *f)
 {
 	call_free(f->call);
-	CHECK_EQ(open_sessions(), 0);
+	CHECK_EQ(fake_sessions_open(), 0);
 	CHECK(!f->shared.first);
 	sip_msg_unref(f->at_page);
 	sip_msg_unref(f->at_phone);
@@ -277,8 +182,8 @@ static bool dialed(struct fixture *f)
 {
 	if (!start(f, page_sdp()) || f->taken)
 		return false;
-	ready(of_page);
-	ready(of_phone);
+	fake_session_ready(of_page);
+	fake_session_ready(of_phone);
 	fake_advance(&net, 0);
 	f->at_phone = fake_take(&phone);
 	return f->at_phone && f->at_phone->method == SIP_INVITE;
@@ -377,9 +282,9 @@ static void the_phone_is_called_when_its_session_is_ready(void)
 	struct fixture f;
 
 	REQUIRE(start(&f, page_sdp()));
-	ready(of_page);
+	fake_session_ready(of_page);
 	CHECK_EQ(phone.n_sent, 0);
-	ready(of_phone);
+	fake_session_ready(of_phone);
 	CHECK_EQ(fake_count(&phone, "INVITE "), 1);
 	CHECK(!says(&phone, "INVITE ", "page")); /* nothing of the page */
 	CHECK(!says(&phone, "INVITE ", "opus"));
@@ -424,7 +329,7 @@ static void one_description_toward_a_calling_page(void)
 	CHECK_EQ(fake_count(&page, "SIP/2.0 183"), 1);
 	CHECK_EQ(of_page->remotes, 1);
 	CHECK_EQ(of_phone->remotes, 1);
-	CHECK(joins >= 1);
+	CHECK(n_fake_joins >= 1);
 	free(first);
 	free(tag);
 	stop(&f);
@@ -442,7 +347,7 @@ static void a_page_that_hangs_up(void)
 	phone_answers("BYE ", 200);
 	CHECK_EQ(f.ended, 1);
 	CHECK_EQ(f.cause.status, 200);
-	CHECK_EQ(open_sessions(), 0);
+	CHECK_EQ(fake_sessions_open(), 0);
 	stop(&f);
 }
 
@@ -560,7 +465,7 @@ static void an_offer_without_a_codec_of_ours_is_refused_with_the_reason(void)
 	CHECK_EQ(f.refusal.status, 488);
 	CHECK_EQ(f.refusal.warn, 305);
 	CHECK_EQ(fake_count(&page, "SIP/2.0 488"), 1);
-	CHECK_EQ(n_sessions, 0);
+	CHECK_EQ(n_fake_sessions, 0);
 	free(sdp);
 	stop(&f);
 }
