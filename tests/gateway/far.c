@@ -1,18 +1,10 @@
 /* far.c: see far.h. */
 #include "tests/gateway/far.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/gateway/need.h"
 
-#define NEED(what)                                                                                 \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                 \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
+#include <arpa/inet.h>
+#include <string.h>
 
 static struct sockaddr_in loopback(uint16_t port)
 {

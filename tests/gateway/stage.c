@@ -72,11 +72,12 @@ static void on_tick(uv_timer_t *timer)
 void stage_open(struct stage *stage, const struct stage_config *config)
 {
 	struct config_error error;
-	char text[256];
-	int n = snprintf(
-		text, sizeof(text), "[media]\naddress = 127.0.0.1\nports = %u-%u\nworkers = %u\n",
-		config->port_min ? config->port_min : 38000,
-		config->port_max ? config->port_max : 38899, config->workers ? config->workers : 1);
+	char text[512];
+	int n = snprintf(text, sizeof(text),
+			 "[media]\naddress = 127.0.0.1\nports = %u-%u\nworkers = %u\n%s",
+			 config->port_min ? config->port_min : 38000,
+			 config->port_max ? config->port_max : 38899,
+			 config->workers ? config->workers : 1, config->more ? config->more : "");
 
 	*stage = (struct stage){ .workers = NULL };
 	if (config_parse("test", ".", text, (size_t)n, &stage->config, &error) != 0) {

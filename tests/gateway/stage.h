@@ -29,6 +29,7 @@ struct stage_config {
 	unsigned port_min, port_max; /* 0: 38000 to 38899 */
 	unsigned workers;	     /* 0: 1 */
 	uint64_t quiet_ms;
+	const char *more; /* of the configuration; NULL: nothing */
 };
 
 /* Ends the program when something cannot be had. */
