@@ -65,7 +65,7 @@ void session_close(struct workers *workers, struct session_ref ref,
 	fake_sessions[ref.generation - 1].open = false;
 }
 
-static size_t open_fake_sessions(void)
+size_t fake_sessions_open(void)
 {
 	size_t n = 0;
 
