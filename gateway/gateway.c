@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -430,6 +431,18 @@ static void free_all(struct gateway *g)
 	mailbox_free(g->answers);
 }
 
+/* A call takes some ten descriptors, a page one: as many as the system lets us have. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warn("the limit of open files stays as it is");
+}
+
 int gateway_run(struct config *config, const struct gateway_hooks *hooks)
 {
 	struct gateway *g = calloc(1, sizeof(*g));
@@ -444,6 +457,7 @@ int gateway_run(struct config *config, const struct gateway_hooks *hooks)
 		free(g);
 		return err;
 	}
+	raise_descriptor_limit();
 	err = start(g);
 	if (err) {
 		log_error("cannot start: %s", uv_strerror(err));
