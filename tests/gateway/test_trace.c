@@ -317,7 +317,7 @@ static void attempts_are_numbered_when_there_are_several(void)
 /* A proxy that forks to two pages of ours sends one Call-ID twice. */
 static void a_call_id_used_again_belongs_to_the_call_that_goes_on(void)
 {
-	static const char *const ends[] = { "one", "two" };
+	static const char *const ends[] = { "first", "second" };
 
 	for (size_t i = 0; i < 2; i++) {
 		struct sip_flow phone = flow_of(&udp, "127.0.0.1:5062");
@@ -325,10 +325,10 @@ static void a_call_id_used_again_belongs_to_the_call_that_goes_on(void)
 		char *text;
 
 		REQUIRE(traces_new(clock_ms, NULL, &traces) == 0);
-		traces_begin(traces, "one");
-		traces_dialog(traces, "one", STR("same"));
-		traces_begin(traces, "two");
-		traces_dialog(traces, "two", STR("same"));
+		traces_begin(traces, "first");
+		traces_dialog(traces, "first", STR("same"));
+		traces_begin(traces, "second");
+		traces_dialog(traces, "second", STR("same"));
 		traces_end(traces, ends[i]);
 		traces_wire_of(traces, STR("same"), &phone, false, STR(RINGING));
 		text = traces_print(traces, STR("same"));
