@@ -46,15 +46,14 @@ static int plan(const struct bridge_end *from, const struct bridge_media *hears_
 	};
 	for (size_t i = 0; i < hears_in->n_receive; i++) {
 		const struct codec *codec = hears_in->receive[i].codec;
-		unsigned rate = codec_common_rate(codec, sends->send.codec);
 
 		if (codec == sends->send.codec) {
 			relays = true;
 			continue;
 		}
 		if (out->pcm_rate == 0)
-			out->pcm_rate = rate;
-		if (rate != 0 && (rate == out->pcm_rate || codec->any_rate))
+			out->pcm_rate = codec_common_rate(codec, sends->send.codec);
+		if (codec_decodes_at(codec, out->pcm_rate))
 			out->formats[out->n_formats++] = hears_in->receive[i];
 	}
 	return relays || out->n_formats ? 0 : -ENOTSUP;

@@ -1,8 +1,8 @@
 /* codec.c: see codec.h. */
 #include "gateway/media/codec.h"
 
-/* In order of preference. G.722 goes between Opus and G.711. */
-static const struct codec *const codecs[] = { &codec_opus, &codec_pcma, &codec_pcmu };
+/* In order of preference. */
+static const struct codec *const codecs[] = { &codec_opus, &codec_g722, &codec_pcma, &codec_pcmu };
 
 enum { N_CODECS = sizeof(codecs) / sizeof(codecs[0]) };
 
@@ -39,11 +39,30 @@ unsigned codec_ptime_ms(const struct codec *codec, unsigned wanted)
 	return best;
 }
 
+static bool has_rate(const unsigned rates[4], unsigned rate)
+{
+	for (size_t i = 0; i < 4 && rates[i]; i++)
+		if (rates[i] == rate)
+			return true;
+	return false;
+}
+
+bool codec_encodes_at(const struct codec *codec, unsigned pcm_rate)
+{
+	return has_rate(codec->encode_rates, pcm_rate);
+}
+
+bool codec_decodes_at(const struct codec *codec, unsigned pcm_rate)
+{
+	return has_rate(codec->decode_rates, pcm_rate);
+}
+
 unsigned codec_common_rate(const struct codec *from, const struct codec *to)
 {
-	if (from->any_rate)
-		return to->pcm_rate;
-	if (to->any_rate || from->pcm_rate == to->pcm_rate)
-		return from->pcm_rate;
-	return 0;
+	unsigned most = from->pcm_rate < to->pcm_rate ? from->pcm_rate : to->pcm_rate, best = 0;
+
+	for (size_t i = 0; i < 4 && to->encode_rates[i]; i++)
+		if (to->encode_rates[i] <= most && codec_decodes_at(from, to->encode_rates[i]))
+			best = to->encode_rates[i];
+	return best;
 }

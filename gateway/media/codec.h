@@ -13,7 +13,7 @@ enum {
 };
 
 struct codec_config {
-	unsigned pcm_rate;    /* Hz: codec->pcm_rate, or 8000, 16000, 48000 if any_rate */
+	unsigned pcm_rate;    /* Hz: one of the codec's encode_rates or decode_rates */
 	struct str peer_fmtp; /* the peer's a=fmtp parameters, or empty */
 };
 
@@ -23,10 +23,11 @@ struct codec {
 	const char *name;   /* as in a=rtpmap */
 	uint8_t static_pt;  /* or CODEC_PT_DYNAMIC */
 	unsigned rtp_clock; /* Hz: what RTP timestamps count; G.722 differs from PCM */
-	unsigned pcm_rate;  /* Hz: what encode() eats and decode() gives */
-	bool any_rate;	    /* ... or whichever rate it is opened with */
-	unsigned channels;  /* as in a=rtpmap */
-	const char *fmtp;   /* our a=fmtp parameters, or NULL */
+	unsigned pcm_rate;  /* Hz: of the sound it carries */
+	/* Hz, ascending, 0 ends: what encode() can eat and decode() can give. */
+	unsigned encode_rates[4], decode_rates[4];
+	unsigned channels; /* as in a=rtpmap */
+	const char *fmtp;  /* our a=fmtp parameters, or NULL */
 
 	/* 0, -EINVAL for a rate it cannot do, -ENOMEM. *state goes to close(). */
 	int (*open_encoder)(const struct codec_config *config, void **state);
@@ -54,7 +55,7 @@ struct codec {
 	uint8_t frame_ms[8]; /* packet durations encode() can make, ascending, 0 ends */
 };
 
-extern const struct codec codec_opus, codec_pcma, codec_pcmu;
+extern const struct codec codec_opus, codec_g722, codec_pcma, codec_pcmu;
 
 /* The i-th codec in our order of preference, NULL past the last. */
 const struct codec *codec_at(size_t i);
@@ -67,6 +68,9 @@ const struct codec *codec_by_pt(unsigned static_pt);
  * (0: 20 ms), or its shortest. */
 unsigned codec_ptime_ms(const struct codec *codec, unsigned wanted);
 
-/* The PCM rate at which `to` can encode what `from` decodes, both without a
- * resampler; 0 if there is none. */
+/* The best PCM rate at which `to` can encode what `from` decodes, not above what
+ * either carries; 0 if there is none. */
 unsigned codec_common_rate(const struct codec *from, const struct codec *to);
+
+bool codec_encodes_at(const struct codec *codec, unsigned pcm_rate);
+bool codec_decodes_at(const struct codec *codec, unsigned pcm_rate);

@@ -1,24 +1,28 @@
 /* g711.c: PCMA and PCMU (ITU-T G.711).
  *
  * Both laws are a sign, a three-bit segment and a four-bit place in it. PCMA's first
- * two segments have the same step; PCMU shifts everything by a bias instead. */
+ * two segments have the same step; PCMU shifts everything by a bias instead.
+ *
+ * The decoder can give 16 kHz, for a phone that changes from G.722 to G.711 while the
+ * other side goes on at 16 kHz: its sound is the lower band of G.722's filter then. */
 #include "gateway/media/codec.h"
+#include "gateway/media/conceal.h"
+#include "gateway/media/qmf.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 enum {
 	RATE = 8000,
-	MEMORY = RATE / 50, /* samples of sound that a lost packet repeats */
-	BIAS = 33,	    /* PCMU, in units of 4 */
+	WIDE = 16000,
+	BIAS = 33, /* PCMU, in units of 4 */
 	PCMU_CLIP = 0x1fff,
-	REPEATS = 5, /* until made-up sound has faded away */
 };
 
 struct decoder {
-	int16_t memory[MEMORY]; /* the last sound heard, oldest first */
-	unsigned at;		/* of memory, while making up */
-	unsigned faded;		/* samples made up since */
+	bool wide;
+	struct qmf qmf;
+	struct conceal conceal;
 };
 
 /* The position of the highest bit set, 0 for 0 and 1. */
@@ -78,12 +82,14 @@ static int open_encoder(const struct codec_config *config, void **state)
 
 static int open_decoder(const struct codec_config *config, void **state)
 {
-	if (config->pcm_rate != RATE)
+	if (config->pcm_rate != RATE && config->pcm_rate != WIDE)
 		return -EINVAL;
 
 	struct decoder *decoder = calloc(1, sizeof(*decoder));
 	if (!decoder)
 		return -ENOMEM;
+	decoder->wide = config->pcm_rate == WIDE;
+	conceal_init(&decoder->conceal, config->pcm_rate);
 	*state = decoder;
 	return 0;
 }
@@ -108,43 +114,25 @@ static int encode(uint8_t (*from)(int16_t), const int16_t *pcm, size_t samples, 
 	return (int)samples;
 }
 
-static void remember(struct decoder *decoder, const int16_t *pcm, size_t samples)
-{
-	size_t n = samples < MEMORY ? samples : MEMORY;
-
-	memmove(decoder->memory, decoder->memory + n, (MEMORY - n) * sizeof(*pcm));
-	memcpy(decoder->memory + MEMORY - n, pcm + samples - n, n * sizeof(*pcm));
-	decoder->at = 0;
-	decoder->faded = 0;
-}
-
-/* The last 20 ms again, evenly fading into silence. */
-static int make_up(struct decoder *decoder, int16_t *pcm, size_t samples)
-{
-	const int all = REPEATS * MEMORY;
-
-	for (size_t i = 0; i < samples; i++) {
-		int left = all - (int)decoder->faded;
-
-		pcm[i] = (int16_t)(decoder->memory[decoder->at] * left / all);
-		decoder->at = (decoder->at + 1) % MEMORY;
-		if (left > 0)
-			decoder->faded++;
-	}
-	return (int)samples;
-}
-
 static int decode(int16_t (*to)(uint8_t), struct decoder *decoder, const uint8_t *payload,
 		  size_t bytes, int16_t *pcm, size_t cap)
 {
-	if (!payload)
-		return make_up(decoder, pcm, cap);
-	if (bytes > cap)
+	size_t each = decoder->wide ? 2 : 1;
+
+	if (!payload) {
+		conceal_make_up(&decoder->conceal, pcm, cap);
+		return (int)cap;
+	}
+	if (bytes > cap / each)
 		return -EBADMSG;
-	for (size_t i = 0; i < bytes; i++)
-		pcm[i] = to(payload[i]);
-	remember(decoder, pcm, bytes);
-	return (int)bytes;
+	for (size_t i = 0; i < bytes; i++) {
+		if (decoder->wide)
+			qmf_join(&decoder->qmf, to(payload[i]) >> 1, 0, pcm + 2 * i);
+		else
+			pcm[i] = to(payload[i]);
+	}
+	conceal_heard(&decoder->conceal, pcm, bytes * each);
+	return (int)(bytes * each);
 }
 
 static int pcma_encode(void *state, const int16_t *pcm, size_t samples, uint8_t *out, size_t cap)
@@ -174,6 +162,8 @@ const struct codec codec_pcma = {
 	.static_pt = 8,
 	.rtp_clock = 8000,
 	.pcm_rate = RATE,
+	.encode_rates = { RATE },
+	.decode_rates = { RATE, WIDE },
 	.channels = 1,
 	.open_encoder = open_encoder,
 	.open_decoder = open_decoder,
@@ -189,6 +179,8 @@ const struct codec codec_pcmu = {
 	.static_pt = 0,
 	.rtp_clock = 8000,
 	.pcm_rate = RATE,
+	.encode_rates = { RATE },
+	.decode_rates = { RATE, WIDE },
 	.channels = 1,
 	.open_encoder = open_encoder,
 	.open_decoder = open_decoder,

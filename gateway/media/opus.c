@@ -207,7 +207,8 @@ const struct codec codec_opus = {
 	.static_pt = CODEC_PT_DYNAMIC,
 	.rtp_clock = 48000,
 	.pcm_rate = 48000,
-	.any_rate = true,
+	.encode_rates = { 8000, 16000, 48000 },
+	.decode_rates = { 8000, 16000, 48000 },
 	.channels = 2, /* RFC 7587 §7: always announced as two */
 	.fmtp = "minptime=10;useinbandfec=1",
 	.open_encoder = open_encoder,

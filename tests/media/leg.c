@@ -69,7 +69,7 @@ int leg_open(struct leg *leg, const struct leg_config *config)
 		.event_pt = config->event_pt,
 		.event_clock = config->event_clock,
 		.ptime_ms = config->ptime_ms ? config->ptime_ms : 20,
-		.rate = 8000,
+		.rate = config->rate ? config->rate : 8000,
 		.seq = config->first_seq,
 		.timestamp = config->first_timestamp,
 		.ssrc = 0x1000u + config->pt,

@@ -44,6 +44,7 @@ struct leg_config {
 	const struct codec *codec;
 	uint8_t pt, event_pt; /* event_pt 0: none */
 	unsigned event_clock, ptime_ms;
+	unsigned rate;	    /* Hz; 0: 8000 */
 	uint16_t first_seq; /* of both directions */
 	uint32_t first_timestamp;
 	bool browser; /* conceals losses itself */

@@ -124,7 +124,10 @@ static void the_table_finds_by_name_clock_and_payload_type(void)
 	CHECK(codec_find(STR("PCM"), 8000) == NULL);
 	CHECK(codec_by_pt(0) == &codec_pcmu);
 	CHECK(codec_by_pt(8) == &codec_pcma);
-	CHECK(codec_by_pt(9) == NULL);
+	CHECK(codec_by_pt(9) == &codec_g722);
+	CHECK(codec_find(STR("G722"), 8000) == &codec_g722);
+	CHECK(codec_find(STR("G722"), 16000) == NULL); /* RFC 3551 §4.5.2 */
+	CHECK(codec_by_pt(10) == NULL);
 	CHECK(codec_by_pt(CODEC_PT_DYNAMIC) == NULL);
 	for (size_t i = 0; codec_at(i); i++)
 		CHECK(codec_find(str_of(codec_at(i)->name), codec_at(i)->rtp_clock) == codec_at(i));
@@ -140,15 +143,65 @@ static void ptime_is_what_the_codec_can_make(void)
 	CHECK_EQ(codec_ptime_ms(&codec_pcma, 25), 20);
 }
 
-static void the_rate_between_two_codecs_needs_no_resampler(void)
+static void the_rate_between_two_codecs_is_the_best_that_both_have(void)
 {
-	const struct codec wide = { .pcm_rate = 16000 };
+	static const struct codec fixed = { .pcm_rate = 32000, .encode_rates = { 32000 } };
 
 	CHECK_EQ(codec_common_rate(&codec_opus, &codec_pcma), 8000);
 	CHECK_EQ(codec_common_rate(&codec_pcmu, &codec_opus), 8000);
-	CHECK_EQ(codec_common_rate(&codec_opus, &wide), 16000);
+	CHECK_EQ(codec_common_rate(&codec_opus, &codec_g722), 16000);
+	CHECK_EQ(codec_common_rate(&codec_g722, &codec_opus), 16000);
+	CHECK_EQ(codec_common_rate(&codec_g722, &codec_pcma), 8000);
+	CHECK_EQ(codec_common_rate(&codec_pcmu, &codec_g722), 8000);
 	CHECK_EQ(codec_common_rate(&codec_pcmu, &codec_pcma), 8000);
-	CHECK_EQ(codec_common_rate(&codec_pcmu, &wide), 0);
+	CHECK_EQ(codec_common_rate(&codec_opus, &codec_opus), 48000);
+	CHECK_EQ(codec_common_rate(&codec_opus, &fixed), 0);
+}
+
+/* What the table says is what open does. */
+static void each_codec_opens_at_its_rates_only(void)
+{
+	for (size_t c = 0; codec_at(c); c++) {
+		const struct codec *codec = codec_at(c);
+
+		for (unsigned rate = 0; rate <= 96000; rate += 4000) {
+			const struct codec_config config = { .pcm_rate = rate };
+			void *state;
+			int err = codec->open_encoder(&config, &state);
+
+			CHECK_EQ(err, codec_encodes_at(codec, rate) ? 0 : -EINVAL);
+			if (!err)
+				codec->close_encoder(state);
+			err = codec->open_decoder(&config, &state);
+			CHECK_EQ(err, codec_decodes_at(codec, rate) ? 0 : -EINVAL);
+			if (!err)
+				codec->close_decoder(state);
+		}
+	}
+}
+
+/* For a phone that falls back from G.722: the same sound, nothing above 4 kHz. */
+static void g711_decodes_at_16_khz_too(void)
+{
+	const struct codec_config config = { .pcm_rate = 16000 };
+	static int16_t pcm[8000], wide[16000];
+	static uint8_t code[8000];
+
+	for (double hz = 300; hz <= 3400; hz += 310) {
+		void *state;
+
+		tone(pcm, 8000, 0, hz, 8000, 8000);
+		codec_pcma.encode(NULL, pcm, 8000, code, 8000);
+		REQUIRE(codec_pcma.open_decoder(&config, &state) == 0);
+		CHECK_EQ(codec_pcma.decode(state, code, 8000, wide, 15999), -EBADMSG);
+		CHECK_EQ(codec_pcma.decode(state, code, 8000, wide, 16000), 16000);
+		double level = tone_amplitude(wide + 8000, 8000, hz, 16000);
+		CHECK(fabs(20 * log10(level / 8000)) < 0.5);
+		CHECK(hz > 2600 || tone_amplitude(wide + 8000, 8000, 8000 - hz, 16000) < 80);
+		CHECK_EQ(codec_pcma.decode(state, NULL, 0, wide, 320), 320);
+		CHECK(rms(wide, 320) > 2000);
+		codec_pcma.close_decoder(state);
+	}
 }
 
 struct pair {
@@ -378,7 +431,8 @@ static void g711_makes_up_sound_that_fades_away(void)
 
 TESTS(pcma_is_the_standards_table, pcmu_is_the_standards_table,
       every_g711_code_decodes_to_its_interval, the_table_finds_by_name_clock_and_payload_type,
-      ptime_is_what_the_codec_can_make, the_rate_between_two_codecs_needs_no_resampler,
+      ptime_is_what_the_codec_can_make, the_rate_between_two_codecs_is_the_best_that_both_have,
+      each_codec_opens_at_its_rates_only, g711_decodes_at_16_khz_too,
       opus_keeps_the_level_at_every_rate, opus_refuses_rates_it_cannot_do,
       opus_reads_the_peers_fmtp_leniently, maxplaybackrate_narrows_the_band,
       opus_makes_up_lost_packets_of_any_length, fec_recovers_what_only_the_lost_packet_had,
