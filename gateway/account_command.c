@@ -4,6 +4,7 @@
 
 #include "gateway/account.h"
 #include "gateway/log.h"
+#include "gateway/state_folder.h"
 #include "gateway/storage_db.h"
 
 #include <errno.h>
@@ -89,7 +90,8 @@ static int open_db(const struct config *config, struct storage_db **db)
 {
 	char why[256];
 
-	if (!storage_db_open(config->registrar.database, db, why, sizeof(why)))
+	if (!state_folder_make(config, why, sizeof(why)) &&
+	    !storage_db_open(config->registrar.database, db, why, sizeof(why)))
 		return EXIT_OK;
 	return command_fail(EXIT_TROUBLE, "%s", why);
 }

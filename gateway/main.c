@@ -5,6 +5,7 @@
 #include "gateway/log.h"
 #include "gateway/options.h"
 #include "gateway/own_certificate.h"
+#include "gateway/state_folder.h"
 #include "gateway/version.h"
 #include "gateway/web_certificate.h"
 
@@ -52,8 +53,10 @@ static int be_the_gateway(struct config *config, const struct options *options)
 	char why[256];
 	int code = EXIT_OK;
 	int err = options->dev ? dev_new(config, options->address, &running.dev, why, sizeof(why))
-			       : own_certificate(config, why, sizeof(why));
+			       : state_folder_make(config, why, sizeof(why));
 
+	if (!err && !options->dev)
+		err = own_certificate(config, why, sizeof(why));
 	if (err)
 		return command_fail(options->dev && err == -EINVAL ? EXIT_USAGE : EXIT_TROUBLE,
 				    "%s", why);
