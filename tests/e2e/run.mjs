@@ -1,14 +1,16 @@
-/* run.mjs [--allow-skip] [PATTERN...]: runs the test files one after the other (they share two cores
- * with browsers and phones) and prints "ok FILE: TEST", "not ok FILE: TEST" or "skip FILE: TEST: why"
- * for each test. PATTERN chooses files. What a failing test wrote follows its line. */
+/* run.mjs [--allow-skip] [--folder=FOLDER] [PATTERN...]: runs the test files one after the other (they
+ * share two cores with browsers and phones) and prints "ok FILE: TEST", "not ok FILE: TEST" or
+ * "skip FILE: TEST: why" for each test, and the time of each file. PATTERN chooses files. What a
+ * failing test wrote follows its line. */
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const here = path.dirname(fileURLToPath(import.meta.url));
-const FILE_MS = 180_000;
+const folder = process.argv.find((word) => word.startsWith("--folder="))?.slice("--folder=".length);
+const here = folder ? path.resolve(folder) : path.dirname(fileURLToPath(import.meta.url));
+const FILE_MS = 240_000;
 const patterns = process.argv.slice(2).filter((word) => !word.startsWith("-"));
 const files = readdirSync(here)
 	.filter((name) => name.endsWith(".test.mjs"))
@@ -17,6 +19,7 @@ const files = readdirSync(here)
 
 async function run(name) {
 	const title = name.replace(".test.mjs", "");
+	const begun = Date.now();
 	const child = spawn(process.execPath, ["--test-reporter=tap", path.join(here, name)], { stdio: ["ignore", "pipe", "inherit"] });
 	const timer = setTimeout(() => {
 		console.log(`not ok ${title}: all of it: still running after ${FILE_MS / 1000} s`);
@@ -42,6 +45,7 @@ async function run(name) {
 	}
 	const code = await closed;
 	clearTimeout(timer);
+	console.log(`${title}: ${Math.round((Date.now() - begun) / 1000)} s`);
 	if ((code !== 0 && !failed) || count === 0) {
 		console.log(`not ok ${title}: all of it: ended with ${code} after ${count} tests`);
 		failed = true;
