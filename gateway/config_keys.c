@@ -37,8 +37,8 @@ const struct config_key config_keys[] = {
 	  "FIRST-LAST, within 1024 to 65535, at least 4 ports", NULL },
 	{ "media", "workers", CONFIG_NUMBER, 0, 64, "0", FIELD(media.workers),
 	  "a number from 0 to 64", NULL },
-	{ "media", "codecs", CONFIG_CODECS, 0, 0, "opus, PCMA, PCMU", FIELD(media.codecs),
-	  "a list of opus, PCMA, PCMU, each once", NULL },
+	{ "media", "codecs", CONFIG_CODECS, 0, 0, "opus, G722, PCMA, PCMU", FIELD(media.codecs),
+	  "a list of opus, G722, PCMA, PCMU, each once", NULL },
 	{ "media", "plan", CONFIG_CHOICE, 0, 0, "auto", FIELD(media.plan), "auto or relay",
 	  "auto|relay" },
 

@@ -132,7 +132,7 @@ static struct str origin(struct str word)
 
 static struct str codec(struct str word)
 {
-	static const char *const names[] = { "opus", "PCMA", "PCMU" };
+	static const char *const names[] = { "opus", "G722", "PCMA", "PCMU" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (str_ieq(word, str_of(names[i])))

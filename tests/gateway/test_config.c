@@ -44,8 +44,8 @@ static void an_empty_file_means_the_defaults(void)
 	CHECK_EQ(c->media.port_min, 20000);
 	CHECK_EQ(c->media.port_max, 29999);
 	CHECK(c->media.workers >= 1);
-	CHECK_EQ(c->media.codecs.n, 3);
-	CHECK_STR(str_of(c->media.codecs.list[1]), "PCMA");
+	CHECK_EQ(c->media.codecs.n, 4);
+	CHECK_STR(str_of(c->media.codecs.list[1]), "G722");
 	CHECK_EQ(c->media.plan, CONFIG_PLAN_AUTO);
 	CHECK_STR(str_of(c->registrar.realm), "hookswitch");
 	CHECK_EQ(c->registrar.digest_n, 1);
@@ -171,10 +171,10 @@ static void errors_name_file_line_section_key_and_what_was_expected(void)
 		  "x.conf:2: [media] ports: expected FIRST-LAST, within 1024 to 65535, at least 4 "
 		  "ports, not \"20000-20002\"" },
 		{ "[media]\ncodecs = opus, opus\n",
-		  "x.conf:2: [media] codecs: expected a list of opus, PCMA, PCMU, each once, not "
-		  "\"opus, opus\"" },
-		{ "[media]\ncodecs =\n", "x.conf:2: [media] codecs: expected a list of opus, PCMA, "
-					 "PCMU, each once, not \"\"" },
+		  "x.conf:2: [media] codecs: expected a list of opus, G722, PCMA, PCMU, each "
+		  "once, not \"opus, opus\"" },
+		{ "[media]\ncodecs =\n", "x.conf:2: [media] codecs: expected a list of opus, G722, "
+					 "PCMA, PCMU, each once, not \"\"" },
 		{ "[media]\naddress = 10.0.0.1\n\nadvertise = 2001:db8::1\n",
 		  "x.conf:4: [media] advertise: expected one address of the same kind for each in "
 		  "address" },
