@@ -205,7 +205,6 @@ static void add_attempt(struct record *r, struct fork *fork, struct sip_flow *fl
 			       .to_user = str_of(r->dialled),
 			       .near = r->caller->session,
 			       .max_forwards = r->max_forwards - 1,
-			       .max_playback_rate = 8000,
 		       },
 		       r->id, &attempt) != 0)
 		return;
@@ -344,7 +343,7 @@ static void on_user(void *arg, struct sip_server_tx *tx, struct sip_msg *request
 	traces_wire(calls->config.traces, r->id, sip_server_tx_flow(tx), false, request->text);
 	traces_dialog(calls->config.traces, r->id, request->call_id);
 
-	if (sip_leg_take(&calls->shared, tx, r->id, 8000, &r->caller, &cause) != 0) {
+	if (sip_leg_take(&calls->shared, tx, r->id, &r->caller, &cause) != 0) {
 		log_warn("call %s: refused status=%u reason=\"%s\" detail=%s", r->id, cause.status,
 			 cause.text, LOG_QUOTE(str_of(cause.detail)));
 		refuse(tx, &cause);

@@ -292,3 +292,5 @@ size_t fork_attempts(const struct fork *fork)
 {
 	return fork->n;
 }
+	if (attempt->max_rate > fork->leg.max_rate)
+		fork->leg.max_rate = attempt->max_rate; /* whoever answers */

@@ -56,3 +56,4 @@ struct leg {
 	const struct codec *offered[8]; /* caller: what the peer offered of ours, its order */
 	size_t n_offered;
 };
+	unsigned max_rate; /* Hz: the widest sound that its peer may get to hear */

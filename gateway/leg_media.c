@@ -22,17 +22,22 @@ static void add_format(struct leg_media *m, const struct codec *codec, struct st
 							  .fmtp = fmtp };
 }
 
+static struct str print_opus_fmtp(struct leg_media *m)
+{
+	struct sdp_opus_policy policy = { .max_playback_rate = m->config.max_playback_rate };
+	struct str fmtp = STR("");
+
+	sdp_opus_fmtp(&policy, m->fmtp, sizeof(m->fmtp), &fmtp);
+	return fmtp;
+}
+
 static void add_codec(struct leg_media *m, const struct codec *codec)
 {
 	bool dynamic = codec->static_pt == CODEC_PT_DYNAMIC;
 	struct str fmtp = str_of(codec->fmtp);
 
-	if (codec == &codec_opus) {
-		sdp_opus_fmtp(
-			&(struct sdp_opus_policy){
-				.max_playback_rate = m->config.max_playback_rate },
-			m->fmtp, sizeof(m->fmtp), &fmtp);
-	}
+	if (codec == &codec_opus)
+		fmtp = print_opus_fmtp(m);
 	add_format(m, codec, str_of(codec->name), codec->rtp_clock, codec->channels,
 		   dynamic ? PT_OPUS : codec->static_pt, fmtp);
 }
@@ -91,6 +96,26 @@ void leg_media_limit(struct leg_media *m, const struct codec *const *codecs, siz
 		if (suits(m, codecs[i]))
 			add_codec(m, codecs[i]);
 	add_events(m);
+}
+
+void leg_media_set_playback_rate(struct leg_media *m, unsigned hz)
+{
+	m->config.max_playback_rate = hz < codec_opus.pcm_rate ? hz : 0;
+	for (size_t i = 0; i < m->n_formats; i++)
+		if (m->codecs[i] == &codec_opus)
+			m->formats[i].fmtp = print_opus_fmtp(m);
+}
+
+unsigned leg_media_max_rate(const struct leg_media *m)
+{
+	unsigned hz = 0;
+
+	if (m->remote)
+		return leg_media_codec(m)->pcm_rate;
+	for (size_t i = 0; i < m->n_formats; i++)
+		if (m->codecs[i] && m->codecs[i]->pcm_rate > hz)
+			hz = m->codecs[i]->pcm_rate;
+	return hz;
 }
 
 void leg_media_set_local(struct leg_media *m, const struct session_local *ours)

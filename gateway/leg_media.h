@@ -50,6 +50,13 @@ void leg_media_free(struct leg_media *m);
 /* Limits what we list to these codecs (plan `relay`); before any SDP. */
 void leg_media_limit(struct leg_media *m, const struct codec *const *codecs, size_t n);
 
+/* The other side plays no sound wider than `hz`: a browser need not send more (RFC
+ * 7587 §6.1, maxplaybackrate). Before our description goes out. */
+void leg_media_set_playback_rate(struct leg_media *m, unsigned hz);
+
+/* Hz: the widest sound of the codecs we list; of the one agreed on, if there is one. */
+unsigned leg_media_max_rate(const struct leg_media *m);
+
 /* The session told what it has. */
 void leg_media_set_local(struct leg_media *m, const struct session_local *ours);
 

@@ -276,8 +276,7 @@ static struct sdp_ip ip_of(const struct sip_addr *addr)
 }
 
 struct sip_leg *sip_leg_make(struct sip_leg_shared *shared, const struct sip_flow *flow,
-			     const struct leg_ops *ops, const char *call_id,
-			     unsigned max_playback_rate)
+			     const struct leg_ops *ops, const char *call_id)
 {
 	struct sip_leg *l = calloc(1, sizeof(*l));
 	struct sdp_ip ip = ip_of(&flow->remote);
@@ -310,13 +309,13 @@ struct sip_leg *sip_leg_make(struct sip_leg_shared *shared, const struct sip_flo
 					  .own = shared->own,
 					  .n_own = shared->n_own,
 					  .session_id = session_id >> 2,
-					  .max_playback_rate = max_playback_rate,
 				  });
 	l->next = shared->first;
 	if (l->next)
 		l->next->prev = l;
 	shared->first = l;
 	return l;
+	l->leg.max_rate = leg_media_max_rate(&l->media);
 }
 
 int sip_leg_open_session(struct sip_leg *l, const struct sip_flow *flow, struct session_ref near)

@@ -35,7 +35,7 @@ struct sip_leg_shared {
 /* Takes an INVITE whose sender is known. 0; or -E... with *cause set, then the
  * transaction has not been answered and stays the caller's. */
 int sip_leg_take(struct sip_leg_shared *shared, struct sip_server_tx *tx, const char *call_id,
-		 unsigned max_playback_rate, struct leg **out, struct cause *cause);
+		 struct leg **out, struct cause *cause);
 
 struct sip_leg_target {
 	struct sip_flow *flow;
@@ -44,7 +44,6 @@ struct sip_leg_target {
 	struct str to_user;		    /* what was dialled, unescaped */
 	struct session_ref near;	    /* the caller's session */
 	uint32_t max_forwards;
-	unsigned max_playback_rate;
 };
 
 /* A callee, to be dialed. 0, -ENOMEM, -EAGAIN. */

@@ -55,6 +55,7 @@ static int settle(struct sip_leg *l, const struct leg *callee)
 		if (err)
 			return err;
 	}
+	leg_media_set_playback_rate(&l->media, callee->max_rate);
 	return sip_leg_apply(l);
 }
 
@@ -137,11 +138,11 @@ static const struct leg_ops caller_ops = {
 };
 
 int sip_leg_take(struct sip_leg_shared *shared, struct sip_server_tx *tx, const char *call_id,
-		 unsigned max_playback_rate, struct leg **out, struct cause *cause)
+		 struct leg **out, struct cause *cause)
 {
 	struct sip_flow *flow = sip_server_tx_flow(tx);
 	struct sip_msg *request = sip_server_tx_request(tx);
-	struct sip_leg *l = sip_leg_make(shared, flow, &caller_ops, call_id, max_playback_rate);
+	struct sip_leg *l = sip_leg_make(shared, flow, &caller_ops, call_id);
 	char contact[SIP_ADDR_TEXT + 96], headers[256];
 	int err = -ENOMEM;
 
@@ -160,6 +161,7 @@ int sip_leg_take(struct sip_leg_shared *shared, struct sip_server_tx *tx, const 
 		goto fail;
 	l->leg.n_offered = leg_media_common(&l->media, l->leg.offered,
 					    sizeof(l->leg.offered) / sizeof(l->leg.offered[0]));
+	l->leg.max_rate = leg_media_max_rate(&l->media);
 	err = sip_leg_open_session(l, flow, (struct session_ref){ 0 });
 	if (err) {
 		*cause = cause_failed;

@@ -244,6 +244,32 @@ static void opus_parameters_are_whole(void)
 	leg_media_free(&m);
 }
 
+/* A browser is told to send no more than the other side can hear, and another browser
+ * hears all (RFC 7587 §6.1). */
+static void the_playback_rate_is_the_other_sides(void)
+{
+	static struct leg_media web, phone;
+	struct cause cause;
+	struct str text;
+
+	make(&web, SDP_WEB);
+	make(&phone, SDP_PLAIN);
+	set_local(&web);
+	CHECK_EQ(leg_media_max_rate(&web), 48000);
+	CHECK_EQ(leg_media_max_rate(&phone), 16000); /* G.722, until it has chosen */
+	REQUIRE(leg_media_take_offer(&phone, sample("baresip-like-offer"), &cause) == 0);
+	CHECK_EQ(leg_media_max_rate(&phone), leg_media_codec(&phone)->pcm_rate);
+
+	leg_media_set_playback_rate(&web, leg_media_max_rate(&web));
+	REQUIRE(leg_media_offer(&web, &text) == 0);
+	CHECK(!has(text, "maxplaybackrate"));
+	leg_media_set_playback_rate(&web, 16000);
+	REQUIRE(leg_media_offer(&web, &text) == 0);
+	CHECK(has(text, "maxplaybackrate=16000"));
+	leg_media_free(&web);
+	leg_media_free(&phone);
+}
+
 static void a_refusal_says_why_and_changes_nothing(void)
 {
 	static struct leg_media m;
@@ -407,6 +433,7 @@ TESTS(chromiums_offer_is_answered_with_opus_and_its_event_clock,
       an_answer_asked_for_again_is_the_same_text, firefoxs_numbers_are_its_own,
       local_names_as_candidates_are_no_error, a_phones_order_is_honoured,
       a_phone_is_offered_what_phones_have, opus_parameters_are_whole,
+      the_playback_rate_is_the_other_sides,
       a_refusal_says_why_and_changes_nothing, media_may_not_be_sent_to_ourselves,
       our_later_offer_keeps_the_numbers_agreed, a_number_the_peer_has_taken_is_not_given_twice,
       the_same_answer_again_changes_nothing, limited_it_lists_those_only,

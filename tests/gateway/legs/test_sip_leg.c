@@ -65,7 +65,7 @@ static void on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *requ
 	};
 
 	f->at_page = sip_msg_ref(request);
-	f->taken = sip_leg_take(&f->shared, tx, config.id, 8000, &config.caller, &f->refusal);
+	f->taken = sip_leg_take(&f->shared, tx, config.id, &config.caller, &f->refusal);
 	if (f->taken) {
 		sip_respond(tx, &(struct sip_answer){ .status = f->refusal.status });
 		return;
