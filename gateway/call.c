@@ -96,8 +96,18 @@ static void in_new(struct call *call, struct leg *from, const struct leg_event *
 	case LEG_EARLY:
 	case LEG_ANSWERED:
 	case LEG_CONFIRMED:
+	case LEG_KEY:
 		break; /* nobody has been dialed */
 	}
+}
+
+/* A key that one side pressed is for the other; some machines want them before they
+ * answer. */
+static void pass_key(struct call *call, const struct leg *from, const struct leg_event *event)
+{
+	struct leg *to = from == call->config.caller ? call->config.callee : call->config.caller;
+
+	to->ops->key(to, event->key, event->duration_ms);
 }
 
 static void in_dialing(struct call *call, struct leg *from, const struct leg_event *event)
@@ -120,6 +130,9 @@ static void in_dialing(struct call *call, struct leg *from, const struct leg_eve
 		if (caller->ops->answer(caller, callee) != 0)
 			end(call, &cause_failed);
 		break;
+	case LEG_KEY:
+		pass_key(call, from, event);
+		break;
 	case LEG_ENDED:
 		end(call, &event->cause);
 		break;
@@ -127,12 +140,14 @@ static void in_dialing(struct call *call, struct leg *from, const struct leg_eve
 	case LEG_CONFIRMED:
 		break;
 	}
-	(void)from;
 }
 
 static void in_talking(struct call *call, struct leg *from, const struct leg_event *event)
 {
 	switch (event->kind) {
+	case LEG_KEY:
+		pass_key(call, from, event);
+		break;
 	case LEG_ENDED:
 		end(call, &event->cause);
 		break;
@@ -143,7 +158,6 @@ static void in_talking(struct call *call, struct leg *from, const struct leg_eve
 	case LEG_CONFIRMED:
 		break;
 	}
-	(void)from;
 }
 
 static void in_ending(struct call *call, struct leg *from, const struct leg_event *event)

@@ -182,6 +182,7 @@ static void on_caller_event(void *owner, struct leg *leg, const struct leg_event
 	case LEG_EARLY:
 	case LEG_ANSWERED:
 	case LEG_CONFIRMED:
+	case LEG_KEY:
 		break;
 	}
 }

@@ -126,6 +126,10 @@ static void while_trying(struct fork *fork, struct leg *from, const struct leg_e
 			finish(fork);
 		}
 		break;
+	case LEG_KEY:
+		if (fork->ear == from)
+			pass_up(fork, event);
+		break;
 	case LEG_READY:
 	case LEG_CONFIRMED:
 		break;
@@ -141,6 +145,8 @@ static void once_answered(struct fork *fork, struct leg *from, const struct leg_
 		finish(fork);
 	} else if (event->kind == LEG_ANSWERED) {
 		from->ops->hang_up(from, &cause_elsewhere);
+	} else if (event->kind == LEG_KEY && from == fork->ear) {
+		pass_up(fork, event);
 	}
 }
 
@@ -235,6 +241,14 @@ static void fork_hang_up(struct leg *leg, const struct cause *cause)
 		timer_start(&fork->later, fork->timers, 0, ended_later, fork);
 }
 
+static void fork_key(struct leg *leg, char digit, unsigned duration_ms)
+{
+	struct leg *ear = fork_of(leg)->ear;
+
+	if (ear)
+		ear->ops->key(ear, digit, duration_ms);
+}
+
 static void fork_destroy(struct leg *leg)
 {
 	struct fork *fork = fork_of(leg);
@@ -253,6 +267,7 @@ static const struct leg_ops fork_ops = {
 	.dial = fork_dial,
 	.ring = fork_ring,
 	.answer = fork_answer,
+	.key = fork_key,
 	.hang_up = fork_hang_up,
 	.destroy = fork_destroy,
 };
@@ -280,6 +295,8 @@ int fork_add(struct fork *fork, struct leg *attempt)
 	attempt->on_event = on_attempt_event;
 	attempt->owner = fork;
 	fork->attempts[fork->n++] = (struct attempt){ .leg = attempt };
+	if (attempt->max_rate > fork->leg.max_rate)
+		fork->leg.max_rate = attempt->max_rate; /* whoever answers */
 	return 0;
 }
 
@@ -292,5 +309,3 @@ size_t fork_attempts(const struct fork *fork)
 {
 	return fork->n;
 }
-	if (attempt->max_rate > fork->leg.max_rate)
-		fork->leg.max_rate = attempt->max_rate; /* whoever answers */

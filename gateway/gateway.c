@@ -66,7 +66,7 @@ static void answer_options(struct sip_server_tx *tx)
 	sip_respond(tx, &(struct sip_answer){
 				.status = 200,
 				.headers = STR("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, "
-					       "UPDATE, REGISTER\r\n"
+					       "UPDATE, INFO, REGISTER\r\n"
 					       "Accept: application/sdp\r\n"),
 			});
 }

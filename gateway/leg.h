@@ -16,13 +16,16 @@ enum leg_event_kind {
 	LEG_EARLY,     /* callee: it has media before the answer */
 	LEG_ANSWERED,  /* callee: with media */
 	LEG_CONFIRMED, /* caller: its ACK is there */
+	LEG_KEY,       /* a telephone key that came by signalling */
 	LEG_ENDED,     /* exactly once, last */
 };
 
 struct leg_event {
 	enum leg_event_kind kind;
-	unsigned status;    /* RINGING, EARLY: 180, 183 ... */
-	struct cause cause; /* ENDED */
+	unsigned status;      /* RINGING, EARLY: 180, 183 ... */
+	char key;	      /* KEY: 0-9 * # A-D */
+	unsigned duration_ms; /* KEY */
+	struct cause cause;   /* ENDED */
 };
 
 struct leg_ops {
@@ -36,6 +39,9 @@ struct leg_ops {
 
 	/* Caller: answers. 0 or -E...: the call must hang up. */
 	int (*answer)(struct leg *leg, const struct leg *callee);
+
+	/* Lets its peer hear a telephone key (RFC 4733); nothing if it cannot. */
+	void (*key)(struct leg *leg, char digit, unsigned duration_ms);
 
 	/* Ends it in whatever way its state needs; LEG_ENDED follows, always.
 	 * Harmless when repeated. */
@@ -55,5 +61,5 @@ struct leg {
 	const struct codec *codec;	/* chosen with the peer; NULL: not yet */
 	const struct codec *offered[8]; /* caller: what the peer offered of ours, its order */
 	size_t n_offered;
-};
 	unsigned max_rate; /* Hz: the widest sound that its peer may get to hear */
+};

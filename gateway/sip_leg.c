@@ -90,7 +90,7 @@ void sip_leg_print_contact(const struct sip_flow *flow, char *mem, size_t size)
 struct str sip_leg_print_headers(const struct sip_leg *l, char *mem, size_t size)
 {
 	snprintf(mem, size,
-		 "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE\r\n"
+		 "Allow: " SIP_LEG_ALLOW "\r\n"
 		 "Session-ID: %s;remote=00000000000000000000000000000000\r\n",
 		 l->call_id);
 	return str_of(mem);
@@ -192,18 +192,23 @@ static int agree_again(struct sip_leg *l, const struct sip_msg *request, struct 
 	return err ? err : sip_leg_apply(l);
 }
 
+void sip_leg_heard_on(struct sip_leg *l, const struct sip_flow *flow)
+{
+	if (!flow || flow->id == l->flow_id)
+		return;
+	sip_leg_note(l, "came back on another connection");
+	l->flow_id = flow->id;
+	liveness_flow(&l->liveness, false);
+}
+
 /* Answered by the leg that got it; a refresh changes nothing (RFC 3264 §8). */
 void sip_leg_on_reoffer(void *arg, const struct sip_msg *request)
 {
 	struct sip_leg *l = arg;
-	struct sip_flow *flow = sip_invite_flow(l->invite);
 	struct str sdp = { NULL, 0 };
 	struct cause cause;
 
-	if (flow && flow->id != l->flow_id) { /* the page came back, and this is its proof */
-		l->flow_id = flow->id;
-		liveness_flow(&l->liveness, false);
-	}
+	sip_leg_heard_on(l, sip_invite_flow(l->invite));
 	if (agree_again(l, request, &sdp, &cause) != 0)
 		reject(l, &cause);
 	else if (sip_invite_accept(l->invite, sdp) != 0)
@@ -310,12 +315,12 @@ struct sip_leg *sip_leg_make(struct sip_leg_shared *shared, const struct sip_flo
 					  .n_own = shared->n_own,
 					  .session_id = session_id >> 2,
 				  });
+	l->leg.max_rate = leg_media_max_rate(&l->media);
 	l->next = shared->first;
 	if (l->next)
 		l->next->prev = l;
 	shared->first = l;
 	return l;
-	l->leg.max_rate = leg_media_max_rate(&l->media);
 }
 
 int sip_leg_open_session(struct sip_leg *l, const struct sip_flow *flow, struct session_ref near)

@@ -148,6 +148,7 @@ static const struct sip_invite_events invite_events = {
 	.on_progress = on_progress,
 	.on_answered = on_answered,
 	.on_reoffer = sip_leg_on_reoffer,
+	.on_request = sip_leg_on_request,
 	.on_ended = sip_leg_on_ended,
 };
 
@@ -156,6 +157,7 @@ static const struct leg_ops callee_ops = {
 	.dial = dial,
 	.ring = ring,
 	.answer = answer,
+	.key = sip_leg_key,
 	.hang_up = hang_up,
 	.destroy = sip_leg_destroy,
 };

@@ -125,6 +125,7 @@ static void on_confirmed(void *arg, const struct sip_msg *ack)
 static const struct sip_invite_events invite_events = {
 	.on_confirmed = on_confirmed,
 	.on_reoffer = sip_leg_on_reoffer,
+	.on_request = sip_leg_on_request,
 	.on_ended = sip_leg_on_ended,
 };
 
@@ -133,6 +134,7 @@ static const struct leg_ops caller_ops = {
 	.dial = dial,
 	.ring = ring,
 	.answer = answer,
+	.key = sip_leg_key,
 	.hang_up = hang_up,
 	.destroy = sip_leg_destroy,
 };
@@ -159,9 +161,9 @@ int sip_leg_take(struct sip_leg_shared *shared, struct sip_server_tx *tx, const 
 	err = leg_media_take_offer(&l->media, request->body, cause);
 	if (err)
 		goto fail;
+	l->leg.max_rate = leg_media_max_rate(&l->media);
 	l->leg.n_offered = leg_media_common(&l->media, l->leg.offered,
 					    sizeof(l->leg.offered) / sizeof(l->leg.offered[0]));
-	l->leg.max_rate = leg_media_max_rate(&l->media);
 	err = sip_leg_open_session(l, flow, (struct session_ref){ 0 });
 	if (err) {
 		*cause = cause_failed;

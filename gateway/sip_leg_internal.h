@@ -4,6 +4,8 @@
 #include "gateway/leg_media.h"
 #include "gateway/sip_leg.h"
 
+#define SIP_LEG_ALLOW "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO"
+
 enum sip_leg_state { OPENING, DIAL_WAITS, READY, CALLING, TALKING, ENDING, ENDED };
 
 struct sip_leg {
@@ -49,9 +51,16 @@ int sip_leg_apply(struct sip_leg *l);
 void sip_leg_print_contact(const struct sip_flow *flow, char *mem, size_t size);
 struct str sip_leg_print_headers(const struct sip_leg *l, char *mem, size_t size);
 
+/* A request of the peer came on that flow (may be NULL): the page is there again. */
+void sip_leg_heard_on(struct sip_leg *l, const struct sip_flow *flow);
+
+/* sip_leg_request.c: a row of both roles' leg_ops. */
+void sip_leg_key(struct leg *leg, char digit, unsigned duration_ms);
+
 /* sip_leg_callee.c: the session is ready and dial() came before. */
 void sip_leg_dial_now(struct sip_leg *l);
 
 /* Shared rows of both roles' struct sip_invite_events. */
 void sip_leg_on_reoffer(void *arg, const struct sip_msg *request);
+void sip_leg_on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *request);
 void sip_leg_on_ended(void *arg, const struct sip_end *end);

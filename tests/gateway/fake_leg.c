@@ -53,6 +53,11 @@ static int answer(struct leg *leg, const struct leg *callee)
 	return of(leg)->answer_err;
 }
 
+static void key(struct leg *leg, char digit, unsigned duration_ms)
+{
+	tape_add(of(leg)->tape, "%s:key(%c,%u)", of(leg)->name, digit, duration_ms);
+}
+
 static void hang_up(struct leg *leg, const struct cause *cause)
 {
 	tape_add(of(leg)->tape, "%s:hang-up(%u)", of(leg)->name, cause->status);
@@ -73,6 +78,7 @@ static const struct leg_ops ops = {
 	.dial = dial,
 	.ring = ring,
 	.answer = answer,
+	.key = key,
 	.hang_up = hang_up,
 	.destroy = destroy,
 };
@@ -100,4 +106,11 @@ void fake_leg_end(struct fake_leg *leg, const struct cause *cause)
 {
 	leg->leg.on_event(leg->leg.owner, &leg->leg,
 			  &(struct leg_event){ .kind = LEG_ENDED, .cause = *cause });
+}
+
+void fake_leg_press(struct fake_leg *leg, char key, unsigned duration_ms)
+{
+	leg->leg.on_event(
+		leg->leg.owner, &leg->leg,
+		&(struct leg_event){ .kind = LEG_KEY, .key = key, .duration_ms = duration_ms });
 }

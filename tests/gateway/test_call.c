@@ -264,6 +264,35 @@ static void both_hang_up_at_once(void)
 	unmake(&f);
 }
 
+static void a_key_of_one_side_is_for_the_other(void)
+{
+	static const enum call_state states[] = { CALL_DIALING, CALL_RINGING, CALL_TALKING };
+	struct fixture f;
+
+	for (size_t i = 0; i < 3; i++) {
+		REQUIRE(make(&f) == 0);
+		bring(&f, states[i]);
+		fake_leg_press(f.caller, '5', 160);
+		fake_leg_press(f.callee, '#', 70);
+		CHECK_STR(tape_take(&f.tape), "callee:key(5,160) caller:key(#,70)");
+		unmake(&f);
+	}
+}
+
+static void a_key_without_another_side_is_lost(void)
+{
+	static const enum call_state states[] = { CALL_NEW, CALL_ENDING };
+	struct fixture f;
+
+	for (size_t i = 0; i < 2; i++) {
+		REQUIRE(make(&f) == 0);
+		bring(&f, states[i]);
+		fake_leg_press(f.caller, '5', 160);
+		CHECK_STR(tape_take(&f.tape), "");
+		unmake(&f);
+	}
+}
+
 static void nobody_answers_in_time(void)
 {
 	struct fixture f;
@@ -395,7 +424,8 @@ static void without_memory_it_fails_in_order(void)
 }
 
 TESTS(every_event_in_every_state, a_normal_call, a_busy_callee, the_caller_gives_up_while_it_rings,
-      an_answer_that_crosses_the_hang_up, both_hang_up_at_once, nobody_answers_in_time,
+      an_answer_that_crosses_the_hang_up, both_hang_up_at_once, a_key_of_one_side_is_for_the_other,
+      a_key_without_another_side_is_lost, nobody_answers_in_time,
       an_answered_call_has_no_ring_timeout, a_callee_that_cannot_be_dialed_owes_no_end,
       a_caller_that_cannot_be_answered_ends_the_call, hanging_up_twice_is_once,
       a_call_hung_up_before_it_dials_waits_for_its_caller_only, an_owner_may_free_the_call_later,

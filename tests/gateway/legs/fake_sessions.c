@@ -47,10 +47,12 @@ int session_join(struct workers *workers, struct session_ref one, struct session
 int session_send_digit(struct workers *workers, struct session_ref ref, char digit,
 		       unsigned duration_ms)
 {
+	struct fake_session *s = &fake_sessions[ref.generation - 1];
+
 	(void)workers;
-	(void)ref;
-	(void)digit;
-	(void)duration_ms;
+	if (s->n_keys + 1 < sizeof(s->keys))
+		s->keys[s->n_keys++] = digit;
+	s->key_ms = duration_ms;
 	return 0;
 }
 

@@ -11,6 +11,9 @@ struct fake_session {
 	bool open;
 	unsigned remotes;
 	struct session_remote remote; /* the last */
+	char keys[16];		      /* it was told to send */
+	size_t n_keys;
+	unsigned key_ms; /* of the last */
 };
 
 extern struct fake_session fake_sessions[FAKE_MOST_SESSIONS]; /* in the order they opened */

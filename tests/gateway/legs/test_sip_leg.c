@@ -232,14 +232,19 @@ static void page_sends(const char *method, unsigned cseq)
 	fake_advance(&net, 0);
 }
 
-static bool talking(struct fixture *f)
+static bool talking_with(struct fixture *f, const char *sdp)
 {
 	if (!ringing(f))
 		return false;
-	phone_says(f, 200, PHONE_SDP("8"));
+	phone_says(f, 200, sdp);
 	page_sends("ACK", 1);
 	of_page->config.events->on_connected(of_page->config.arg, "path", "srtp");
 	return call_state(f->call) == CALL_TALKING && fake_count(&phone, "ACK ") == 1;
+}
+
+static bool talking(struct fixture *f)
+{
+	return talking_with(f, PHONE_SDP("8"));
 }
 
 static bool says(const struct fake_flow *flow, const char *begins, const char *what)
@@ -557,6 +562,75 @@ static void a_page_that_is_heard_may_come_back_on_another_socket(void)
 	stop(&f);
 }
 
+static void page_sends_info(unsigned cseq, const char *type, const char *body)
+{
+	struct sip_msg *ok = last_of(&page, "SIP/2.0 200");
+	char mem[64] = "";
+
+	if (!ok)
+		abort();
+	if (type)
+		snprintf(mem, sizeof(mem), "Content-Type: %s\n", type);
+	fake_receive(&page,
+		     "INFO sip:hookswitch@192.0.2.1:8080;transport=ws SIP/2.0\n"
+		     "Via: SIP/2.0/WS page.invalid;branch=z9hG4bKinfo%u\n"
+		     "Max-Forwards: 70\n"
+		     "From: <sip:alice@hookswitch>;tag=page\n"
+		     "To: <sip:1000@hookswitch>;tag=%.*s\n"
+		     "Call-ID: page-call\n"
+		     "CSeq: %u INFO\n"
+		     "%s\n%s",
+		     cseq, STR_ARG(ok->to_tag), cseq, mem, body);
+	sip_msg_unref(ok);
+	fake_advance(&net, 0);
+}
+
+#define PHONE_SDP_EVENTS PHONE_SDP("8 101\r\na=rtpmap:101 telephone-event/8000")
+
+static void keys_by_info_go_to_the_phone_each_once(void)
+{
+	struct fixture f;
+
+	REQUIRE(talking_with(&f, PHONE_SDP_EVENTS));
+	page_sends_info(2, "application/dtmf-relay", "Signal=5\r\nDuration=170\r\n");
+	CHECK_STR(str_of(of_phone->keys), "5");
+	CHECK_EQ(of_phone->key_ms, 170);
+	page_sends_info(2, "application/dtmf-relay", "Signal=5\r\nDuration=170\r\n"); /* again */
+	page_sends_info(3, "application/dtmf", "#");
+	CHECK_STR(str_of(of_phone->keys), "5#");
+	CHECK_EQ(of_page->n_keys, 0);
+	CHECK_EQ(fake_count(&phone, "INFO "), 0);
+	stop(&f);
+}
+
+static void a_key_for_a_phone_that_takes_none_is_answered_all_the_same(void)
+{
+	struct fixture f;
+
+	REQUIRE(talking(&f));
+	page_sends_info(2, "application/dtmf-relay", "Signal=5\r\nDuration=170\r\n");
+	CHECK(says(&page, "SIP/2.0 200", "CSeq: 2 INFO\r\n"));
+	CHECK_EQ(of_phone->n_keys, 0);
+	stop(&f);
+}
+
+static void an_info_that_is_no_key_is_refused_and_the_call_goes_on(void)
+{
+	struct fixture f;
+
+	REQUIRE(talking(&f));
+	page_sends_info(2, "application/dtmf-relay", "Signal=five\r\n");
+	CHECK_EQ(fake_count(&page, "SIP/2.0 400"), 1);
+	page_sends_info(3, "text/plain", "5");
+	CHECK_EQ(fake_count(&page, "SIP/2.0 415"), 1);
+	CHECK(says(&page, "SIP/2.0 415", "Accept: application/dtmf-relay, application/dtmf\r\n"));
+	page_sends_info(4, "text/plain\nInfo-Package: foo", "5");
+	CHECK_EQ(fake_count(&page, "SIP/2.0 469"), 1);
+	CHECK_EQ(of_phone->n_keys, 0);
+	CHECK_EQ(call_state(f.call), CALL_TALKING);
+	stop(&f);
+}
+
 static uint64_t net_clock(void *arg)
 {
 	(void)arg;
@@ -616,6 +690,9 @@ TESTS(nothing_above_100_before_the_phone_rings, the_phone_is_called_when_its_ses
       one_description_toward_a_calling_page, a_page_that_hangs_up, a_phone_that_hangs_up,
       a_page_that_gives_up, a_busy_phone, a_phones_challenge_is_not_passed_on,
       nobody_answers_the_phone, a_dead_phone_ends_the_call_in_32_seconds,
+      keys_by_info_go_to_the_phone_each_once,
+      a_key_for_a_phone_that_takes_none_is_answered_all_the_same,
+      an_info_that_is_no_key_is_refused_and_the_call_goes_on,
       an_offer_without_a_codec_of_ours_is_refused_with_the_reason,
       an_answer_without_a_codec_of_ours_ends_both_sides, media_that_cannot_be_set_up_ends_the_call,
       a_page_that_goes_while_it_rings_gives_up, a_page_that_goes_in_mid_call_has_its_time,
