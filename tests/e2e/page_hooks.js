@@ -29,9 +29,12 @@
 		const context = (hooks.ear ??= new AudioContext({ sampleRate: RATE }));
 		const source = new MediaStreamAudioSourceNode(context, { mediaStream: new MediaStream([track]) });
 		const tap = context.createScriptProcessor(2048, 1, 1); // no worklet: the page's CSP forbids blobs
-		const recording = { chunks: [], rate: context.sampleRate, since: performance.now() };
+		const recording = { chunks: [], rate: context.sampleRate, since: 0 };
 
-		tap.onaudioprocess = (event) => recording.chunks.push(new Float32Array(event.inputBuffer.getChannelData(0)));
+		tap.onaudioprocess = (event) => {
+			const chunk = new Float32Array(event.inputBuffer.getChannelData(0));
+			if (recording.chunks.push(chunk) === 1) recording.since = performance.now() - (chunk.length / recording.rate) * 1000;
+		};
 		source.connect(tap).connect(context.destination);
 		recording.keep = { source, tap }; // or the garbage collector takes them
 		hooks.recordings.push(recording);
