@@ -159,9 +159,9 @@ static void start_dtls(struct web *w)
 
 /* ---- ICE ---- */
 
-static void on_gathered(void *arg)
+/* Tells what the peer has to know of our end. */
+static void describe(struct web *w)
 {
-	struct web *w = arg;
 	struct ice_local from;
 	struct session_local local = { .port = 9 };
 
@@ -186,6 +186,11 @@ static void on_gathered(void *arg)
 		local.port = local.candidates[0].port;
 	}
 	session_ready(w->session, &local);
+}
+
+static void on_gathered(void *arg)
+{
+	describe(arg);
 }
 
 static void on_ice_connected(void *arg)
@@ -319,6 +324,20 @@ static void add_candidates(struct web *w, const struct session_remote *remote)
 	}
 }
 
+/* A new path for the same DTLS and SRTP (RFC 8842 §5.5: the fingerprint is as it was,
+ * so is the association). */
+static int restart_ice(struct web *w, const struct session_remote *remote)
+{
+	int err = ice_restart(w->ice, remote->ufrag, remote->pwd);
+
+	if (err)
+		return err;
+	session_note(w->session, "ICE restart");
+	describe(w);
+	add_candidates(w, remote);
+	return 0;
+}
+
 static int web_set_remote(struct session *session, const struct session_remote *remote)
 {
 	struct web *w = of(session);
@@ -343,6 +362,8 @@ static int web_set_remote(struct session *session, const struct session_remote *
 		if (err)
 			return err;
 	}
+	if (ice_is_restart(w->ice, remote->ufrag, remote->pwd))
+		return restart_ice(w, remote);
 	err = ice_set_remote(w->ice, remote->ufrag, remote->pwd);
 	if (err)
 		return err;

@@ -65,7 +65,7 @@ struct session_remote {
 	/* plain */
 	struct sdp_ip ip; /* unspecified: send nothing (hold of old) */
 	uint16_t port, rtcp_port;
-	/* web; credentials other than before are an ICE restart */
+	/* web; credentials other than before are an ICE restart: on_ready comes again */
 	char ufrag[SESSION_MOST_TEXT + 1], pwd[SESSION_MOST_TEXT + 1];
 	struct sdp_fingerprint fingerprint;
 	bool dtls_client;				     /* our role; fixed by the first call */
@@ -83,7 +83,8 @@ struct session_stats {
 };
 
 struct session_events {
-	/* The session can be described. Once. */
+	/* The session can be described. Once, and again after each ICE restart of the
+	 * peer: with new credentials, all else as it was. */
 	void (*on_ready)(void *arg, const struct session_local *local);
 	/* Media can flow: at once for a plain leg after session_set_remote(), after ICE
 	 * and DTLS for a web leg. `path` and `srtp` as in the stats. */

@@ -1,6 +1,8 @@
 /* stage.c: see stage.h. */
 #include "tests/gateway/stage.h"
 
+#include "gateway/log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -79,6 +81,7 @@ void stage_open(struct stage *stage, const struct stage_config *config)
 			 config->port_max ? config->port_max : 38899,
 			 config->workers ? config->workers : 1, config->more ? config->more : "");
 
+	log_set_level(LOG_LEVEL_ERROR);
 	*stage = (struct stage){ .workers = NULL };
 	if (config_parse("test", ".", text, (size_t)n, &stage->config, &error) != 0) {
 		fprintf(stderr, "%s\n", error.text);

@@ -1,7 +1,6 @@
 /* core.c: see core.h. Put together as in gateway/gateway.c. */
 #include "core.h"
 
-#include "gateway/log.h"
 #include "gateway/storage_db.h"
 #include "sip/digest.h"
 #include "tests/gateway/need.h"
@@ -124,7 +123,6 @@ void core_open(struct core *core, struct fake_net *net)
 	static struct sdp_own own = { .first = 5060, .last = 5060 };
 
 	*core = (struct core){ .net = net, .loaded = 1 };
-	log_set_level(LOG_LEVEL_ERROR);
 	stage_open(&core->stage, &(struct stage_config){ .workers = 2,
 							 .quiet_ms = 300,
 							 .more = "[calls]\npage_timeout = 1\n" });

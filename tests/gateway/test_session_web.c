@@ -1,0 +1,192 @@
+/* Media sessions of browsers over real sockets: ICE, DTLS and SRTP, and what must never
+ * leave. The loop and the clock are real. */
+#include "tests/gateway/session_bench.h"
+
+static void browser_and_phone(const struct codec *codec, uint8_t pt,
+			      const struct codec *phone_codec, uint8_t phone_pt, bool candidates,
+			      bool gateway_is_client)
+{
+	struct stage stage;
+	struct page page;
+	struct line line;
+
+	stage_open(&stage, &(struct stage_config){ .workers = 1 });
+	page_open(&page, &stage, codec, pt, 440);
+	line_open(&line, &stage, phone_codec, phone_pt, 1000);
+	CHECK_EQ(session_join(stage.workers, page.part.ref, line.part.ref), 0);
+	page_meet(&page, candidates, gateway_is_client);
+	WAIT(&stage, page.part.connected && page.browser.connected, 5000);
+	CHECK(strcmp(page.part.srtp, "AEAD_AES_128_GCM") == 0);
+	browser_talk(&page.browser, true);
+	phone_talk(&line.phone, true);
+	WAIT(&stage, page.browser.voice.n_heard >= 60 && line.phone.voice.n_heard >= 60, 3000);
+	browser_talk(&page.browser, false);
+	phone_talk(&line.phone, false);
+	stage_run(&stage, 50);
+
+	check_hears(&page.browser.voice, 1000, 440);
+	check_hears(&line.phone.voice, 440, 1000);
+	check_stream(&page.browser.voice, codec->rtp_clock, page.part.local.ssrc);
+	check_stream(&line.phone.voice, 8000, line.part.local.ssrc);
+	CHECK_EQ(page.browser.not_authentic, 0);
+	line_close(&line);
+	page_close(&page);
+	CHECK_EQ(page.part.failed, 0);
+	CHECK_EQ(page.part.stats.bad_srtp, 0);
+	CHECK_EQ(page.part.stats.counts.relaying, codec == phone_codec);
+	stage_close(&stage);
+}
+
+static void a_browser_and_a_phone_of_one_codec_are_relayed(void)
+{
+	browser_and_phone(&codec_pcmu, 0, &codec_pcmu, 0, true, false);
+}
+
+static void opus_and_pcma_are_transcoded(void)
+{
+	browser_and_phone(&codec_opus, 111, &codec_pcma, 8, true, false);
+}
+
+/* A page whose candidates are all hidden (`.local`) is found by its checks. */
+static void a_browser_without_candidates_connects(void)
+{
+	browser_and_phone(&codec_opus, 111, &codec_pcmu, 0, false, true);
+}
+
+/* RFC 5763 §6.7.1, RFC 7983: before keys only STUN and DTLS may be on the wire. */
+static void nothing_but_stun_and_dtls_leaves_before_the_keys(void)
+{
+	struct stage stage;
+	struct page page;
+	struct line line;
+
+	stage_open(&stage, &(struct stage_config){ .workers = 1 });
+	page_open(&page, &stage, &codec_pcmu, 0, 440);
+	line_open(&line, &stage, &codec_pcmu, 0, 1000);
+	session_join(stage.workers, page.part.ref, line.part.ref);
+	page.wire.holds_dtls = true;
+	phone_talk(&line.phone, true);
+	page_meet(&page, true, true);
+	WAIT(&stage, page.wire.counts.dtls >= 2, 3000);
+	stage_run(&stage, 200);
+	CHECK_EQ(page.part.connected, 0);
+	CHECK(page.wire.counts.stun > 0);
+	CHECK_EQ(page.wire.counts.rtp, 0);
+	CHECK_EQ(page.wire.counts.rtcp, 0);
+	CHECK_EQ(page.wire.counts.other, 0);
+
+	/* and everything after them is authentic */
+	page.wire.holds_dtls = false;
+	WAIT(&stage, page.browser.voice.n_heard >= 60, 5000);
+	CHECK(page.wire.counts.rtp >= 60);
+	check_hears(&page.browser.voice, 1000, 440);
+	phone_talk(&line.phone, false);
+	stage_run(&stage, 50);
+	CHECK_EQ(page.browser.not_authentic, 0);
+	line_close(&line);
+	page_close(&page);
+	stage_close(&stage);
+}
+
+/* A browser may begin DTLS before our own check has come back: its ClientHello is
+ * answered when it has, not only when repeated (libdatachannel holds such, too). */
+static void a_hello_before_the_selected_pair_is_kept(void)
+{
+	struct stage stage;
+	struct page page;
+
+	stage_open(&stage, &(struct stage_config){ .workers = 1 });
+	page_open(&page, &stage, &codec_pcmu, 0, 440);
+	page.wire.holds_answers = true;
+	page_meet(&page, true, false);
+	WAIT(&stage, page.wire.hellos >= 1, 3000);
+	page.wire.holds_dtls = true; /* it is not repeated */
+	stage_run(&stage, 20);
+	CHECK_EQ(page.wire.counts.dtls, 0);
+	page.wire.holds_answers = false;
+	WAIT(&stage, page.wire.counts.dtls >= 1, 3000);
+	page.wire.holds_dtls = false;
+	WAIT(&stage, page.part.connected && page.browser.connected, 3000);
+	page_close(&page);
+	stage_close(&stage);
+}
+
+/* A page that moves networks asks for an ICE restart by a re-INVITE: the call must not
+ * end by it. */
+static void other_ice_credentials_in_a_reoffer_do_not_end_the_call(void)
+{
+	struct stage stage;
+	struct page page;
+	struct line line;
+	struct session_remote remote;
+
+	stage_open(&stage, &(struct stage_config){ .workers = 1 });
+	page_open(&page, &stage, &codec_pcmu, 0, 440);
+	line_open(&line, &stage, &codec_pcmu, 0, 1000);
+	session_join(stage.workers, page.part.ref, line.part.ref);
+	page_meet(&page, true, false);
+	WAIT(&stage, page.part.connected && page.browser.connected, 5000);
+	browser_describe(&page.browser, true, &remote);
+	memcpy(remote.ufrag, "newnew", 7);
+	memcpy(remote.pwd, "newnewnewnewnewnewnewnew", 25);
+	session_set_remote(stage.workers, page.part.ref, &remote);
+	WAIT(&stage, strstr(page.part.note, "ICE restart") != NULL, 2000);
+	phone_talk(&line.phone, true);
+	browser_talk(&page.browser, true);
+	WAIT(&stage, page.browser.voice.n_heard >= 20 && line.phone.voice.n_heard >= 20, 3000);
+	CHECK_EQ(page.part.failed, 0);
+	line_close(&line);
+	page_close(&page);
+	stage_close(&stage);
+}
+
+/* RFC 5763 §5: a certificate that the description did not promise ends it. */
+static void a_wrong_fingerprint_fails_at_once_and_passes_no_media(void)
+{
+	struct stage stage;
+	struct page page;
+	struct line line;
+
+	stage_open(&stage, &(struct stage_config){ .workers = 1 });
+	page_open(&page, &stage, &codec_pcmu, 0, 440);
+	line_open(&line, &stage, &codec_pcmu, 0, 1000);
+	session_join(stage.workers, page.part.ref, line.part.ref);
+	phone_talk(&line.phone, true);
+	page.browser.fingerprint.bytes[7] ^= 1;
+	page_meet(&page, true, false);
+	WAIT(&stage, page.part.failed == 1, 3000);
+	CHECK(strstr(page.part.why, "fingerprint") != NULL);
+	browser_talk(&page.browser, true);
+	stage_run(&stage, 100);
+	CHECK_EQ(page.part.connected, 0);
+	CHECK_EQ(page.wire.counts.rtp, 0);
+	CHECK_EQ(line.phone.voice.n_heard, 0);
+	line_close(&line);
+	page_close(&page);
+	stage_close(&stage);
+}
+
+static void a_page_that_vanishes_is_silent(void)
+{
+	struct stage stage;
+	struct page page;
+
+	stage_open(&stage, &(struct stage_config){ .quiet_ms = 300 });
+	page_open(&page, &stage, &codec_opus, 111, 440);
+	page_meet(&page, true, false);
+	WAIT(&stage, page.part.connected == 1, 5000);
+	browser_talk(&page.browser, true);
+	stage_run(&stage, 500);
+	CHECK_EQ(page.part.quiet, 0);
+	browser_talk(&page.browser, false);
+	page.wire.cut = true;
+	WAIT(&stage, page.part.quiet == 1, 2000);
+	page_close(&page);
+	stage_close(&stage);
+}
+
+TESTS(a_browser_and_a_phone_of_one_codec_are_relayed, opus_and_pcma_are_transcoded,
+      a_browser_without_candidates_connects, nothing_but_stun_and_dtls_leaves_before_the_keys,
+      a_hello_before_the_selected_pair_is_kept,
+      other_ice_credentials_in_a_reoffer_do_not_end_the_call,
+      a_wrong_fingerprint_fails_at_once_and_passes_no_media, a_page_that_vanishes_is_silent)
