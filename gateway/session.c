@@ -1,6 +1,7 @@
 /* session.c: see session.h. */
 #include "gateway/session.h"
 
+#include "gateway/log.h"
 #include "gateway/media_address.h"
 
 #include <errno.h>
@@ -293,6 +294,21 @@ void session_press(struct session *session, char digit, unsigned duration_ms)
 	session_touch(session);
 }
 
+static void log_counts(const struct session *session)
+{
+	const struct bridge_counts *c = &session->last.counts;
+
+	if (!session->connected)
+		return;
+	log_info("call %s: media of %s packets=%u relayed=%u decoded=%u digits=%u lost=%u "
+		 "jitter_ms=%u "
+		 "malformed=%u strangers=%llu bad_srtp=%llu",
+		 session->call_id, session->path == &session_web_path ? "web" : "plain", c->packets,
+		 c->relayed, c->receiver.decoded, c->digits, c->lost, c->jitter_ms,
+		 c->malformed + c->unknown_pt, (unsigned long long)session->last.stranger,
+		 (unsigned long long)session->last.bad_srtp);
+}
+
 void session_end(struct session *session)
 {
 	if (session->closing)
@@ -301,6 +317,7 @@ void session_end(struct session *session)
 		send_rtcp(session, true);
 	bridge_end_counts(session->end, &session->last.counts);
 	session->path->stats(session, &session->last);
+	log_counts(session);
 	session->closing = true;
 	bridge_end_close(session->end);
 	session->end = NULL;

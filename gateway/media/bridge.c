@@ -276,11 +276,25 @@ uint32_t bridge_end_ssrc(const struct bridge_end *end)
 	return sender_ssrc(end->sender);
 }
 
+void bridge_add_receiver_counts(const struct bridge_end *end, struct receiver_counts *sum)
+{
+	struct receiver_counts counts;
+
+	if (!end->receiver)
+		return;
+	receiver_counts(end->receiver, &counts);
+	sum->decoded += counts.decoded;
+	sum->undecodable += counts.undecodable;
+	sum->lost += counts.lost;
+	sum->recovered += counts.recovered;
+	sum->made_up_ms += counts.made_up_ms;
+	sum->late += counts.late;
+}
+
 void bridge_end_counts(const struct bridge_end *end, struct bridge_counts *out)
 {
 	*out = end->counts;
-	if (end->receiver)
-		receiver_counts(end->receiver, &out->receiver);
+	bridge_add_receiver_counts(end, &out->receiver);
 	out->lost = rtp_stats_lost(&end->stats) > 0 ? (uint32_t)rtp_stats_lost(&end->stats) : 0;
 	if (end->stats.clock)
 		out->jitter_ms = (end->stats.jitter16 >> 4) * 1000 / end->stats.clock;

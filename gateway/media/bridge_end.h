@@ -42,3 +42,6 @@ static inline bool bridge_end_speaks(const struct bridge_end *end)
 
 /* Where the end's receiver delivers. */
 extern const struct receiver_events bridge_receiver_events;
+
+/* Adds what the end's receiver has counted so far. */
+void bridge_add_receiver_counts(const struct bridge_end *end, struct receiver_counts *sum);

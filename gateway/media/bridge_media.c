@@ -98,6 +98,14 @@ static void abandon(struct change *change)
 	sender_abandon(change->end->sender);
 }
 
+/* What it counted stays with the end. */
+static void close_receiver(struct bridge_end *end)
+{
+	bridge_add_receiver_counts(end, &end->counts.receiver);
+	receiver_close(end->receiver);
+	end->receiver = NULL;
+}
+
 static void commit(struct change *change)
 {
 	struct bridge_end *end = change->end;
@@ -105,7 +113,7 @@ static void commit(struct change *change)
 	sender_commit(end->sender);
 	if (change->keeps_receiver)
 		return;
-	receiver_close(end->receiver);
+	close_receiver(end);
 	end->receiver = change->receiver;
 	end->receiver_config = change->config;
 }
@@ -199,8 +207,7 @@ int bridge_join(struct bridge_end *one, struct bridge_end *other)
 
 static void leave(struct bridge_end *end)
 {
-	receiver_close(end->receiver);
-	end->receiver = NULL;
+	close_receiver(end);
 	end->receiver_config = (struct receiver_config){ 0 };
 	end->partner = NULL;
 	end->digit_passed = false;

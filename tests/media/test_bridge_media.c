@@ -1,4 +1,5 @@
 /* Joining, parting, holding and renegotiating; memory. */
+#include "gateway/media/bridge_end.h"
 #include "tests/media/pair.h"
 #include "tests/oom.h"
 
@@ -116,6 +117,7 @@ static void a_refresh_of_the_media_changes_nothing(void)
 	REQUIRE(call(&browser_opus, &phone_pcma));
 	talk(0, 1000);
 	struct bridge_media media = leg_media(&phone), web = leg_media(&browser);
+	const struct receiver *before = browser.end->receiver;
 	CHECK_EQ(bridge_end_set_media(phone.end, &media), 0);
 	CHECK_EQ(bridge_end_set_media(browser.end, &web), 0);
 	CHECK_EQ(bridge_join(phone.end, browser.end), 0); /* they are joined already */
@@ -126,7 +128,8 @@ static void a_refresh_of_the_media_changes_nothing(void)
 	hears_only(&phone, BROWSER_HZ, PHONE_HZ, 0.5);
 	struct bridge_counts counts;
 	bridge_end_counts(browser.end, &counts);
-	CHECK_EQ(counts.receiver.decoded, 100); /* by the same decoder */
+	CHECK_EQ(counts.receiver.decoded, 100);
+	CHECK(browser.end->receiver == before); /* the same decoder */
 	hang_up();
 }
 
@@ -147,6 +150,7 @@ static void the_codec_may_change_in_mid_call(void)
 	struct bridge_counts counts;
 	bridge_end_counts(phone.end, &counts);
 	CHECK(counts.relaying);
+	CHECK_EQ(counts.receiver.decoded, 50); /* what was counted before is not forgotten */
 	CHECK_EQ(phone.n_got, 150);
 	for (size_t i = 1; i < phone.n_got; i++)
 		CHECK_EQ((uint16_t)(phone.got[i].packet.seq - phone.got[i - 1].packet.seq), 1);

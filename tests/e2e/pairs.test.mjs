@@ -1,0 +1,146 @@
+/* pairs.test.mjs: browser and browser, phone and phone, and all devices of one user at once. */
+import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
+import { assertHeard, setScene } from "./scene.mjs";
+import { BROWSER_HZ, PHONE_HZ, tail } from "./tone.mjs";
+
+const scene = setScene();
+
+/** What the log says of the media of the latest call when both sides are gone: [{ of, relayed, … }]. */
+async function countsAfter(from) {
+	const { child } = scene.gateway;
+	const [, id] = await child.waitForLine(/call (\w+): media of/, { from });
+	const last = child.lines.findIndex((line, i) => i >= from && line.includes(`call ${id}: media of`));
+	await child.waitForLine(new RegExp(`call ${id}: media of`), { from: last + 1 });
+	return child.lines
+		.slice(from)
+		.filter((line) => line.includes(`call ${id}: media of`))
+		.map((line) => ({
+			of: /media of (\w+)/.exec(line)[1],
+			...Object.fromEntries([...line.matchAll(/(\w+)=(\d+)/g)].map(([, key, value]) => [key, Number(value)])),
+		}));
+}
+
+/** Both legs sent their packets on as they were. */
+function assertRelayed(counts, kind) {
+	assert.deepEqual(counts.map(({ of }) => of), [kind, kind]);
+	for (const { packets, relayed, decoded } of counts) {
+		assert.ok(relayed > 50, `${relayed} of ${packets} relayed`);
+		assert.equal(decoded, 0);
+	}
+}
+
+const responses = (page) => page.sip(/^<<< SIP\/2\.0 (?!100)[\s\S]*\bCSeq: \d+ INVITE/i);
+const bodyOf = (text) => text.split("\r\n\r\n")[1];
+
+scene.test("Opus between browsers is relayed, at full band, with one SDP toward the calling one", async () => {
+	const from = scene.gateway.child.lines.length;
+	const alice = await scene.page("alice", { hz: BROWSER_HZ });
+	const bob = await scene.page("bob", { hz: PHONE_HZ });
+	await alice.call("bob");
+	await bob.answer();
+	await alice.waitFor("talking");
+	await delay(500);
+	assertHeard(await alice.hear(1200), PHONE_HZ, [BROWSER_HZ]);
+	assertHeard(await bob.hear(1200), BROWSER_HZ, [PHONE_HZ]);
+
+	/* a narrow band call (maxplaybackrate) would not let this one through */
+	await alice.setTone(6500);
+	await delay(500);
+	assertHeard(await bob.hear(1000), 6500, [BROWSER_HZ, PHONE_HZ]);
+
+	const bodies = responses(alice).map(bodyOf).filter(Boolean);
+	assert.equal(bodies.length, 2, "SDP stands in one 18x and in the 200");
+	assert.equal(bodies[0], bodies[1]);
+	assert.doesNotMatch(bodies[0], /maxplaybackrate/);
+	await bob.hangUp();
+	await alice.waitFor("idle");
+	assertRelayed(await countsAfter(from), "web");
+});
+
+scene.test("a browser that talks to a phone sends no wider band than the phone has", async () => {
+	const phone = await scene.phone();
+	const alice = await scene.page("alice");
+	await alice.call("1000");
+	await alice.waitFor("talking");
+	assert.match(bodyOf(responses(alice).at(-1)), /maxplaybackrate=(8|16)000/);
+	await alice.hangUp();
+	await phone.waitFor("CALL_CLOSED");
+});
+
+scene.test("both users have two pages: the one that answers has the call, relayed, and nobody else hears it", async () => {
+	const from = scene.gateway.child.lines.length;
+	const [alice, alice2] = [await scene.page("alice"), await scene.page("alice")];
+	const [bob, bob2] = [await scene.page("bob", { hz: PHONE_HZ }), await scene.page("bob", { hz: 1500 })];
+	await alice.call("bob");
+	await Promise.all([bob.waitFor("incoming"), bob2.waitFor("incoming")]);
+	await bob2.answer();
+	await alice.waitFor("talking");
+	await bob.waitFor("idle");
+	assert.equal((await bob.seen()).reason, "answered-elsewhere");
+	await delay(500);
+	assertHeard(await alice.hear(1200), 1500, [BROWSER_HZ, PHONE_HZ]);
+	assertHeard(await bob2.hear(1200), BROWSER_HZ, [PHONE_HZ, 1500]);
+	assert.equal((await alice2.seen()).state, "idle");
+
+	await alice2.call("bob"); // the other pair, at the same time: bob's first page is free
+	await bob.answer();
+	await alice2.waitFor("talking");
+	await delay(300);
+	assertHeard(await alice2.hear(1000), PHONE_HZ, [1500]);
+	assertHeard(await alice.hear(1000), 1500, [PHONE_HZ]);
+	await alice2.hangUp();
+	await bob.waitFor("idle");
+	assertRelayed(await countsAfter(from), "web");
+});
+
+for (const [one, other] of [["PCMA", "PCMA"], ["PCMA", "PCMU"]])
+	scene.test(`a phone with ${one} calls a phone with ${other}`, async () => {
+		const from = scene.gateway.child.lines.length;
+		const first = await scene.phone("1000", { codec: one });
+		const second = await scene.phone("1001", { codec: other, hz: BROWSER_HZ });
+		first.dial("1001");
+		await Promise.all([first.waitFor("CALL_ESTABLISHED"), second.waitFor("CALL_ESTABLISHED")]);
+		await delay(2000);
+		assertHeard(tail(first.heard(), 1), BROWSER_HZ, [PHONE_HZ]);
+		assertHeard(tail(second.heard(), 1), PHONE_HZ, [BROWSER_HZ]);
+		second.hangUp();
+		await first.waitFor("CALL_CLOSED");
+		const counts = await countsAfter(from);
+		if (one === other) assertRelayed(counts, "plain");
+		else for (const { decoded, relayed } of counts) assert.ok(decoded > 50 && relayed === 0, `${decoded} decoded`);
+	});
+
+scene.test("two pages and two phones of one user ring at once, and each may answer", async () => {
+	const tones = [700, 900, 1500, 1900];
+	const bob = await scene.page("bob");
+	const pages = [await scene.page("alice", { hz: tones[0] }), await scene.page("alice", { hz: tones[1] })];
+	const options = { autoAnswer: false };
+	const phones = [await scene.phone("alice", { ...options, hz: tones[2] }), await scene.phone("alice", { ...options, hz: tones[3] })];
+	const devices = [...pages, ...phones];
+
+	for (const [i, device] of devices.entries()) {
+		const seen = phones.map((phone) => phone.events.length);
+		await bob.call("alice");
+		await Promise.all([
+			...pages.map((page) => page.waitFor("incoming")),
+			...phones.map((phone, j) => phone.waitFor("CALL_INCOMING", { from: seen[j] })),
+		]);
+		if (i < 2) await device.answer();
+		else device.accept();
+		await bob.waitFor("talking");
+		await delay(500);
+		assertHeard(await bob.hear(800), tones[i], [BROWSER_HZ, ...tones.filter((hz) => hz !== tones[i])]);
+		for (const [j, page] of pages.entries()) if (i !== j) await page.waitFor("idle");
+		for (const [j, phone] of phones.entries()) if (i !== j + 2) await phone.waitFor("CALL_CLOSED", { from: seen[j] });
+		if (i < 2) assertHeard(await device.hear(800), BROWSER_HZ, tones);
+		else {
+			await delay(1000);
+			assertHeard(tail(device.heard(), 0.8), BROWSER_HZ, tones);
+		}
+		await bob.hangUp();
+		if (i < 2) await device.waitFor("idle");
+		else await device.waitFor("CALL_CLOSED", { from: seen[i - 2] });
+		await bob.waitFor("idle");
+	}
+});
