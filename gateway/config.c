@@ -6,7 +6,9 @@
 #include "gateway/config_lines.h"
 #include "gateway/config_value.h"
 #include "gateway/log.h"
+#include "sip/uri.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <assert.h>
 #include <errno.h>
@@ -78,16 +80,27 @@ static int set_key(struct reader *r, const struct config_key *key)
 	return err;
 }
 
-/* Enough to catch slips; the SIP side parses it for good. */
-static bool is_sip_uri(struct str uri)
+#define PHONE_CONTACT "a SIP URI with an IP address like sip:1000@192.0.2.7, by udp or tcp"
+
+/* What a flow can be opened to: no names, as nothing resolves them. */
+static bool is_reachable(struct str text)
 {
-	if (!str_istarts(uri, STR("sip:")) || uri.n < 5 || uri.n > 256)
+	struct str transport = STR("udp");
+	struct in6_addr address;
+	struct sip_uri uri;
+	char host[64];
+
+	if (text.n > 256 || sip_uri_parse(text, &uri) || !str_ieq(uri.scheme, STR("sip")))
 		return false;
-	for (size_t i = 0; i < uri.n; i++) {
-		if (!isgraph((unsigned char)uri.p[i]) || strchr("<>\",\\", uri.p[i]))
+	for (size_t i = 0; i < text.n; i++) {
+		if (!isgraph((unsigned char)text.p[i]) || strchr("<>\",\\", text.p[i]))
 			return false;
 	}
-	return !str_ends(uri, STR("@"));
+	sip_param(uri.params, STR("transport"), &transport);
+	if (!str_ieq(transport, STR("udp")) && !str_ieq(transport, STR("tcp")))
+		return false;
+	return str_copy(uri.host, host, sizeof(host)) == 0 &&
+	       inet_pton(uri.host_is_ipv6 ? AF_INET6 : AF_INET, host, &address) == 1;
 }
 
 static int set_phone(struct reader *r, struct str section, struct str name, unsigned line)
@@ -109,17 +122,15 @@ static int set_phone(struct reader *r, struct str section, struct str name, unsi
 		return config_lines_fail(&r->lines, line, "[%s]: expected up to %d phones",
 					 in_section, CONFIG_MAX_PHONES);
 	if (!line_of(r, in_section, "contact"))
-		return config_lines_fail(
-			&r->lines, line,
-			"[%s] contact: missing, expected a SIP URI like sip:1000@192.0.2.7",
-			in_section);
+		return config_lines_fail(&r->lines, line,
+					 "[%s] contact: missing, expected " PHONE_CONTACT,
+					 in_section);
 	err = get(r, in_section, "contact", &value);
 	if (err)
 		return err;
 	struct str contact = str_trim(str_of(value));
-	if (!is_sip_uri(contact)) {
-		err = bad_value(r, in_section, "contact", "a SIP URI like sip:1000@192.0.2.7",
-				contact);
+	if (!is_reachable(contact)) {
+		err = bad_value(r, in_section, "contact", PHONE_CONTACT, contact);
 	} else {
 		phone = &c->phones.list[c->phones.n++];
 		phone->name = str_dup(name);

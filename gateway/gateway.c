@@ -253,6 +253,8 @@ static void on_signal(uv_signal_t *handle, int signum)
 
 	if (g->stopping) {
 		log_warn("second signal: ending at once");
+		if (g->hooks && g->hooks->on_abort)
+			g->hooks->on_abort(g->hooks->arg);
 		log_stop();
 		_exit(1);
 	}

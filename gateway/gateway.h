@@ -7,6 +7,8 @@
 struct gateway_hooks {
 	/* It listens, on all addresses of the configuration. May be NULL. */
 	void (*on_listening)(void *arg);
+	/* A second signal: the process ends when this returns. May be NULL. */
+	void (*on_abort)(void *arg);
 	void *arg;
 };
 

@@ -47,6 +47,14 @@ static void on_listening(void *arg)
 		dev_print(running->dev, running->config, stdout);
 }
 
+/* What --dev made holds passwords: it does not stay behind. */
+static void on_abort(void *arg)
+{
+	const struct running *running = arg;
+
+	dev_free(running->dev);
+}
+
 static int be_the_gateway(struct config *config, const struct options *options)
 {
 	struct running running = { .config = config };
@@ -64,6 +72,7 @@ static int be_the_gateway(struct config *config, const struct options *options)
 					    .json = config->log.json }))
 		code = command_fail(EXIT_TROUBLE, "no thread for the log");
 	else if (gateway_run(config, &(struct gateway_hooks){ .on_listening = on_listening,
+							      .on_abort = on_abort,
 							      .arg = &running }))
 		code = EXIT_TROUBLE; /* the log says why */
 	log_stop();
