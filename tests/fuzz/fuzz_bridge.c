@@ -1,0 +1,109 @@
+/* A call: two codecs, and what both sides throw at the bridge between them.
+ *
+ * The first octet picks the codecs; then each packet is an octet of what, an octet of
+ * length and that many octets. Covers decoders (Opus, G.722), concealment, digits,
+ * reordering, RTCP and the senders. */
+#include "gateway/media/bridge.h"
+#include "tests/fuzz/fuzz.h"
+
+enum { EVENT_PT = 101, AUDIO_PT = 96, MOST_PACKETS = 400 };
+
+struct side {
+	struct bridge_end *end;
+	const struct codec *codec;
+	uint16_t seq;
+	uint32_t timestamp;
+};
+
+static void on_send(void *arg, uint8_t *bytes, size_t n, size_t cap)
+{
+	struct rtp_packet packet;
+
+	MUST(n <= RTP_MAX_PACKET && cap >= n + RTP_TAIL);
+	MUST(rtp_parse(bytes, n, &packet) == 0);
+	MUST(packet.ssrc == bridge_end_ssrc(((struct side *)arg)->end));
+	MUST(packet.pt == AUDIO_PT || packet.pt == EVENT_PT);
+	memset(bytes, 0xee, cap);
+}
+
+static void open_side(struct side *side, const struct codec *codec, bool conceals)
+{
+	const struct bridge_end_config config = {
+		.sender = { .ssrc = 1, .first_seq = 65530, .send = on_send, .arg = side },
+		.far_conceals = conceals,
+	};
+	const struct bridge_media media = {
+		.receive = { { AUDIO_PT, codec }, { 8, &codec_pcma }, { 9, &codec_g722 } },
+		.n_receive = 3,
+		.receive_events = { { EVENT_PT, 8000 }, { 110, 48000 } },
+		.n_receive_events = 2,
+		.send = { .codec = codec, .pt = AUDIO_PT, .dtmf_pt = EVENT_PT, .dtmf_clock = 8000 },
+	};
+
+	*side = (struct side){ .codec = codec, .seq = 65000 };
+	MUST(bridge_end_open(&config, &side->end) == 0);
+	MUST(bridge_end_set_media(side->end, &media) == 0);
+}
+
+static void throw(struct side * side, uint8_t what, const uint8_t *bytes, size_t n, uint64_t now_ms)
+{
+	static const uint8_t pts[] = { AUDIO_PT, AUDIO_PT, AUDIO_PT, 8, 9, EVENT_PT, 110, 13 };
+	uint8_t out[RTP_MAX_PACKET];
+	unsigned step = what >> 6; /* 0: a duplicate; 2, 3: a loss */
+
+	side->seq = (uint16_t)(side->seq + step);
+	side->timestamp += step * side->codec->rtp_clock / 50;
+	const struct rtp_packet packet = {
+		.pt = pts[what & 7],
+		.marker = what & 0x20,
+		.seq = side->seq,
+		.timestamp = side->timestamp,
+		.ssrc = 77,
+		.payload = bytes,
+		.bytes = n,
+	};
+	int written = rtp_write(&packet, out, sizeof(out));
+	MUST(written > 0);
+	bridge_end_receive(side->end, out, (size_t)written, now_ms);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	struct side sides[2];
+	uint64_t now_ms = 1000;
+
+	if (n == 0)
+		return 0;
+	open_side(&sides[0], codec_at(bytes[0] & 3), bytes[0] & 0x10);
+	open_side(&sides[1], codec_at(bytes[0] >> 2 & 3), false);
+	MUST(bridge_join(sides[0].end, sides[1].end) == 0);
+	for (size_t i = 1, packets = 0; i + 2 <= n && packets < MOST_PACKETS; packets++) {
+		uint8_t what = bytes[i];
+		size_t rest = n - i - 2, length = bytes[i + 1] < rest ? bytes[i + 1] : rest;
+		struct side *side = &sides[what >> 3 & 1];
+
+		i += 2;
+		if ((what & 0xf0) == 0x10)
+			bridge_end_receive(side->end, bytes + i, length, now_ms);
+		else if ((what & 0xf0) == 0x30)
+			bridge_end_receive_rtcp(side->end, bytes + i, length, now_ms, now_ms);
+		else
+			throw(side, what, bytes + i, length, now_ms);
+		i += length;
+		now_ms += 10;
+		for (int k = 0; k < 2; k++)
+			if (bridge_end_due(sides[k].end) <= now_ms)
+				bridge_end_run(sides[k].end, now_ms);
+	}
+	for (int k = 0; k < 2; k++) {
+		struct bridge_counts counts;
+		uint8_t out[RTCP_MAX_BYTES];
+
+		bridge_end_counts(sides[k].end, &counts);
+		MUST(bridge_end_write_rtcp(sides[k].end, STR("c"), true, now_ms, now_ms, out,
+					   sizeof(out)) > 0);
+	}
+	bridge_end_close(sides[0].end);
+	bridge_end_close(sides[1].end);
+	return 0;
+}
