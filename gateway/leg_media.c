@@ -166,10 +166,18 @@ static int take(struct leg_media *m, struct str text, bool is_answer, struct cau
 		sdp_free(remote);
 		return err;
 	}
+	bool new_ufrag = m->remote && !str_eq(stream.ufrag, m->stream.ufrag);
+	bool new_pwd = m->remote && !str_eq(stream.pwd, m->stream.pwd);
+	if (new_ufrag != new_pwd) {
+		*cause = cause_not_acceptable(399, "an ICE restart changes both ufrag and pwd");
+		sdp_free(remote);
+		return -ENOTSUP;
+	}
 	copy = str_dup(text);
 	if (!copy)
 		goto out_of_memory;
 	leg_media_free(m);
+	m->new_credentials = new_ufrag;
 	m->remote = remote;
 	m->stream = stream;
 	m->agreed_text = (struct str){ copy, text.n };

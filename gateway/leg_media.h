@@ -42,6 +42,7 @@ struct leg_media {
 	char mem[2][LEG_MEDIA_SDP];
 	unsigned which;
 	struct str agreed_text; /* the peer's text as agreed, for comparing; owned */
+	bool new_credentials;	/* the description taken last restarts ICE (RFC 8839 §4.4.1.1.1) */
 };
 
 void leg_media_init(struct leg_media *m, const struct leg_media_config *config);

@@ -96,6 +96,25 @@ struct str sip_leg_print_headers(const struct sip_leg *l, char *mem, size_t size
 	return str_of(mem);
 }
 
+static void reject(struct sip_leg *l, const struct cause *cause)
+{
+	char warning[320] = "";
+
+	if (cause->warn)
+		snprintf(warning, sizeof(warning), "Warning: %u hookswitch \"%s\"\r\n", cause->warn,
+			 cause->detail);
+	sip_invite_reject(l->invite, cause->status, str_of(warning));
+}
+
+/* The session has restarted ICE and told its new credentials. */
+static void answer_restart(struct sip_leg *l)
+{
+	struct str sdp;
+
+	if (leg_media_answer(&l->media, &sdp) != 0 || sip_invite_accept(l->invite, sdp) != 0)
+		reject(l, &cause_failed); /* harmless if it was withdrawn */
+}
+
 /* ---- what the media session tells ---- */
 
 static void on_ready(void *arg, const struct session_local *local)
@@ -109,6 +128,8 @@ static void on_ready(void *arg, const struct session_local *local)
 			sip_leg_tell(l, LEG_READY, 0);
 	} else if (l->state == DIAL_WAITS) {
 		sip_leg_dial_now(l);
+	} else if (l->restarts && --l->restarts == 0) {
+		answer_restart(l);
 	}
 }
 
@@ -163,16 +184,6 @@ static const struct session_events session_events = {
 
 /* ---- what SIP tells ---- */
 
-static void reject(struct sip_leg *l, const struct cause *cause)
-{
-	char warning[320] = "";
-
-	if (cause->warn)
-		snprintf(warning, sizeof(warning), "Warning: %u hookswitch \"%s\"\r\n", cause->warn,
-			 cause->detail);
-	sip_invite_reject(l->invite, cause->status, str_of(warning));
-}
-
 /* What to answer the peer's re-offer with. 0, or not and *cause. */
 static int agree_again(struct sip_leg *l, const struct sip_msg *request, struct str *sdp,
 		       struct cause *cause)
@@ -188,6 +199,11 @@ static int agree_again(struct sip_leg *l, const struct sip_msg *request, struct 
 	if (err)
 		return err;
 	*cause = cause_failed;
+	if (l->media.new_credentials) { /* answered when the session has told its own */
+		err = sip_leg_apply(l);
+		l->restarts += !err;
+		return err;
+	}
 	err = leg_media_answer(&l->media, sdp);
 	return err ? err : sip_leg_apply(l);
 }
@@ -211,7 +227,7 @@ void sip_leg_on_reoffer(void *arg, const struct sip_msg *request)
 	sip_leg_heard_on(l, sip_invite_flow(l->invite));
 	if (agree_again(l, request, &sdp, &cause) != 0)
 		reject(l, &cause);
-	else if (sip_invite_accept(l->invite, sdp) != 0)
+	else if (!l->restarts && sip_invite_accept(l->invite, sdp) != 0)
 		reject(l, &cause_failed); /* harmless if it has been answered */
 }
 

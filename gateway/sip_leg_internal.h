@@ -23,7 +23,8 @@ struct sip_leg {
 	struct timer later;	  /* tells LEG_ENDED when no SIP will */
 	struct liveness liveness; /* web legs, while TALKING */
 
-	bool sdp_sent; /* caller: one 18x carried it */
+	bool sdp_sent;	   /* caller: one 18x carried it */
+	unsigned restarts; /* of ICE, whose new local credentials our session owes us */
 
 	char *uri, *from, *to; /* callee: owned */
 	uint32_t max_forwards; /* callee */

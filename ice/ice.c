@@ -344,8 +344,13 @@ void ice_get_local(const struct ice *ice, struct ice_local *local)
 	local->ufrag = ice->local_ufrag;
 	local->pwd = ice->local_pwd;
 	local->n = 0;
-	for (GSList *item = list; item && local->n < ICE_MOST_LOCAL; item = item->next)
-		ice_candidate_from_nice(ice, item->data, &local->candidates[local->n++]);
+	for (GSList *item = list; item && local->n < ICE_MOST_LOCAL; item = item->next) {
+		const NiceCandidate *candidate = item->data;
+
+		/* what checks found out is the peer's to see (RFC 8445 §7.2.5.3.1) */
+		if (candidate->type != NICE_CANDIDATE_TYPE_PEER_REFLEXIVE)
+			ice_candidate_from_nice(ice, candidate, &local->candidates[local->n++]);
+	}
 	g_slist_free_full(list, (GDestroyNotify)nice_candidate_free);
 }
 

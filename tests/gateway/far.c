@@ -284,9 +284,8 @@ void browser_open(struct browser *b, uv_loop_t *loop, struct wire *wire, bool co
 	b->timer.data = b->talk.data = b;
 }
 
-void browser_set_remote(struct browser *b, const char *ufrag, const char *pwd,
-			const struct dtls_fingerprint *fingerprint, bool dtls_client,
-			uint16_t gateway_port)
+/* The gateway's candidate, as the wire shows it. */
+static void add_gateway(struct browser *b)
 {
 	struct ice_candidate candidate = {
 		.foundation = "1",
@@ -297,6 +296,13 @@ void browser_set_remote(struct browser *b, const char *ufrag, const char *pwd,
 		.type = ICE_HOST,
 	};
 
+	NEED(ice_add_remote(b->ice, &candidate) == 0);
+}
+
+void browser_set_remote(struct browser *b, const char *ufrag, const char *pwd,
+			const struct dtls_fingerprint *fingerprint, bool dtls_client,
+			uint16_t gateway_port)
+{
 	b->wire->gateway = loopback(gateway_port);
 	b->wire->has_gateway = true;
 	NEED(dtls_new(&(struct dtls_config){ .context = b->context,
@@ -306,8 +312,20 @@ void browser_set_remote(struct browser *b, const char *ufrag, const char *pwd,
 					     .arg = b },
 		      &b->dtls) == 0);
 	NEED(ice_set_remote(b->ice, ufrag, pwd) == 0);
-	NEED(ice_add_remote(b->ice, &candidate) == 0);
+	add_gateway(b);
 	start(b);
+}
+
+void browser_restart_ice(struct browser *b)
+{
+	NEED(ice_restart(b->ice, NULL, NULL) == 0);
+	ice_get_local(b->ice, &b->local);
+}
+
+void browser_restarted(struct browser *b, const char *ufrag, const char *pwd)
+{
+	NEED(ice_set_remote(b->ice, ufrag, pwd) == 0);
+	add_gateway(b);
 }
 
 static void browser_say(uv_timer_t *timer)

@@ -72,6 +72,10 @@ void browser_open(struct browser *browser, uv_loop_t *loop, struct wire *wire, b
 void browser_set_remote(struct browser *browser, const char *ufrag, const char *pwd,
 			const struct dtls_fingerprint *fingerprint, bool dtls_client,
 			uint16_t gateway_port);
+/* Restarts ICE: browser_describe() gives its new credentials, and it checks again with
+ * the gateway's new ones. */
+void browser_restart_ice(struct browser *browser);
+void browser_restarted(struct browser *browser, const char *ufrag, const char *pwd);
 void browser_talk(struct browser *browser, bool on);
 void browser_close(struct browser *browser); /* the loop must run until `closed` */
 

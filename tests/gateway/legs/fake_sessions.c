@@ -76,25 +76,35 @@ size_t fake_sessions_open(void)
 	return n;
 }
 
+static const struct session_local local = {
+	.ip = { .family = 4, .bytes = { 192, 0, 2, 1 } },
+	.port = 20000,
+	.rtcp_port = 20001,
+	.ssrc = 12345,
+	.cname = "cname",
+	.ufrag = "frag",
+	.pwd = "0123456789abcdefghijklmn",
+	.fingerprint = { .hash = SDP_SHA256, .n = 32 },
+	.foundations = { "1" },
+	.candidates = { { .ip = { .family = 4, .bytes = { 192, 0, 2, 1 } },
+			  .port = 20000,
+			  .priority = 2130706431,
+			  .type = SDP_HOST } },
+	.n_candidates = 1,
+};
+
 void fake_session_ready(struct fake_session *s)
 {
-	static const struct session_local local = {
-		.ip = { .family = 4, .bytes = { 192, 0, 2, 1 } },
-		.port = 20000,
-		.rtcp_port = 20001,
-		.ssrc = 12345,
-		.cname = "cname",
-		.ufrag = "frag",
-		.pwd = "0123456789abcdefghijklmn",
-		.fingerprint = { .hash = SDP_SHA256, .n = 32 },
-		.foundations = { "1" },
-		.candidates = { { .ip = { .family = 4, .bytes = { 192, 0, 2, 1 } },
-				  .port = 20000,
-				  .priority = 2130706431,
-				  .type = SDP_HOST } },
-		.n_candidates = 1,
-	};
-
 	if (s->open)
 		s->config.events->on_ready(s->config.arg, &local);
+}
+
+void fake_session_restarted(struct fake_session *s)
+{
+	struct session_local again = local;
+
+	memcpy(again.ufrag, "frag2", 6);
+	memcpy(again.pwd, "zyxwvutsrqponmlkjihgfe", 23);
+	if (s->open)
+		s->config.events->on_ready(s->config.arg, &again);
 }

@@ -25,3 +25,6 @@ size_t fake_sessions_open(void); /* how many are not closed */
 
 /* It can be described; nothing if it has been closed. */
 void fake_session_ready(struct fake_session *session);
+
+/* It has restarted ICE: the same, with other credentials ("frag2"). */
+void fake_session_restarted(struct fake_session *session);

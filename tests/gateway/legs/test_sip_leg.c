@@ -464,7 +464,7 @@ static void an_offer_without_a_codec_of_ours_is_refused_with_the_reason(void)
 	char *sdp = str_dup(str_of(page_sdp()));
 
 	for (char *p = sdp; (p = strstr(p, "RTP/SAVPF 111 63 9 0 8 13")); p++)
-		memcpy(p, "RTP/SAVPF 63  9  9  9  9 9 ", 25);
+		memcpy(p, "RTP/SAVPF 63 13 13 13 13 ", 25);
 	REQUIRE(start(&f, sdp));
 	CHECK_EQ(f.taken != 0, true);
 	CHECK_EQ(f.refusal.status, 488);
@@ -686,11 +686,93 @@ static void a_refresh_is_answered_with_the_same_description(void)
 	stop(&f);
 }
 
+/* The page's description with other ICE credentials; `what` of both: 1 ufrag, 2 pwd. */
+static const char *page_sdp_restarting(unsigned what)
+{
+	static char text[16384];
+	const char *const names[] = { "a=ice-ufrag:", "a=ice-pwd:" };
+
+	snprintf(text, sizeof(text), "%s", page_sdp());
+	for (unsigned i = 0; i < 2; i++)
+		for (char *at = text; (what & (1u << i)) && (at = strstr(at, names[i]));) {
+			at += strlen(names[i]);
+			*at = *at == 'x' ? 'y' : 'x';
+		}
+	return text;
+}
+
+static void page_reoffers(unsigned cseq, const char *method, const char *sdp)
+{
+	struct sip_msg *ok = last_of(&page, "SIP/2.0 200");
+
+	if (!ok)
+		abort();
+	fake_receive(&page,
+		     "%s sip:hookswitch@192.0.2.1:8080;transport=ws SIP/2.0\n"
+		     "Via: SIP/2.0/WS page.invalid;branch=z9hG4bKre%u\n"
+		     "Max-Forwards: 70\n"
+		     "From: <sip:alice@hookswitch>;tag=page\n"
+		     "To: <sip:1000@hookswitch>;tag=%.*s\n"
+		     "Call-ID: page-call\n"
+		     "CSeq: %u %s\n"
+		     "Contact: <sip:alice@page.invalid;transport=ws>\n"
+		     "Content-Type: application/sdp\n\n%s",
+		     method, cseq, STR_ARG(ok->to_tag), cseq, method, sdp);
+	sip_msg_unref(ok);
+	fake_advance(&net, 0);
+}
+
+/* havfo/WEBRTC-to-SIP #19: a restart that reaches the phone ends calls. */
+static void an_ice_restart_is_answered_here_with_new_credentials(void)
+{
+	static const char *const methods[] = { "INVITE", "UPDATE" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct fixture f;
+		unsigned remotes;
+		size_t sent;
+
+		REQUIRE(talking(&f));
+		sent = phone.n_sent;
+		remotes = of_page->remotes;
+		page_reoffers(2, methods[i], page_sdp_restarting(3));
+		CHECK_EQ(of_page->remotes, remotes + 1);
+		CHECK_EQ(fake_count(&page, "SIP/2.0 200"), 1); /* of the first INVITE: it waits */
+		fake_session_restarted(of_page);
+		fake_advance(&net, 0);
+		CHECK_EQ(fake_count(&page, "SIP/2.0 200"), 2);
+		CHECK(says(&page, "SIP/2.0 200", "a=ice-ufrag:frag2\r\n"));
+		CHECK(says(&page, "SIP/2.0 200", "a=ice-pwd:zyxwvutsrqponmlkjihgfe\r\n"));
+		CHECK(says(&page, "SIP/2.0 200", "a=setup:passive\r\n"));
+		CHECK(says(&page, "SIP/2.0 200", "a=ssrc:12345 "));
+		CHECK_EQ(phone.n_sent, sent);
+		CHECK_EQ(call_state(f.call), CALL_TALKING);
+		stop(&f);
+	}
+}
+
+static void half_an_ice_restart_is_refused_and_the_call_goes_on(void)
+{
+	for (unsigned half = 1; half <= 2; half++) {
+		struct fixture f;
+		unsigned remotes;
+
+		REQUIRE(talking(&f));
+		remotes = of_page->remotes;
+		page_reoffers(2, "UPDATE", page_sdp_restarting(half));
+		CHECK_EQ(fake_count(&page, "SIP/2.0 488"), 1);
+		CHECK_EQ(of_page->remotes, remotes);
+		CHECK_EQ(call_state(f.call), CALL_TALKING);
+		stop(&f);
+	}
+}
+
 TESTS(nothing_above_100_before_the_phone_rings, the_phone_is_called_when_its_session_is_ready,
       one_description_toward_a_calling_page, a_page_that_hangs_up, a_phone_that_hangs_up,
       a_page_that_gives_up, a_busy_phone, a_phones_challenge_is_not_passed_on,
       nobody_answers_the_phone, a_dead_phone_ends_the_call_in_32_seconds,
-      keys_by_info_go_to_the_phone_each_once,
+      an_ice_restart_is_answered_here_with_new_credentials,
+      half_an_ice_restart_is_refused_and_the_call_goes_on, keys_by_info_go_to_the_phone_each_once,
       a_key_for_a_phone_that_takes_none_is_answered_all_the_same,
       an_info_that_is_no_key_is_refused_and_the_call_goes_on,
       an_offer_without_a_codec_of_ours_is_refused_with_the_reason,
