@@ -129,6 +129,35 @@ static void an_ice_restart_changes_the_path_and_nothing_else(void)
 	phone_talk(&line.phone, true);
 	browser_talk(&page.browser, true);
 	WAIT(&stage, page.browser.voice.n_heard >= 20 && line.phone.voice.n_heard >= 20, 3000);
+
+	struct session_local before = page.part.local;
+	unsigned dtls = page.wire.counts.dtls, hellos = page.wire.hellos;
+	unsigned stun = page.wire.counts.stun;
+
+	browser_restart_ice(&page.browser);
+	browser_describe(&page.browser, true, &remote);
+	session_set_remote(stage.workers, page.part.ref, &remote);
+	WAIT(&stage, page.part.ready == 2, 2000);
+	const struct session_local *now = &page.part.local;
+	CHECK(strcmp(now->ufrag, before.ufrag) != 0);
+	CHECK(strcmp(now->pwd, before.pwd) != 0);
+	CHECK_EQ(now->ssrc, before.ssrc);
+	CHECK_EQ(now->port, before.port);
+	CHECK_EQ(now->n_candidates, before.n_candidates);
+	CHECK(memcmp(&now->fingerprint, &before.fingerprint, sizeof(before.fingerprint)) == 0);
+	browser_restarted(&page.browser, now->ufrag, now->pwd);
+
+	unsigned at_page = page.browser.voice.n_heard, at_line = line.phone.voice.n_heard;
+	WAIT(&stage, page.browser.voice.n_heard >= at_page + 60, 4000);
+	WAIT(&stage, line.phone.voice.n_heard >= at_line + 60, 4000);
+	CHECK(page.wire.counts.stun > stun);
+	CHECK_EQ(page.wire.counts.dtls, dtls);
+	CHECK_EQ(page.wire.hellos, hellos);
+	browser_talk(&page.browser, false);
+	phone_talk(&line.phone, false);
+	stage_run(&stage, 50);
+	check_stream(&page.browser.voice, 8000, before.ssrc);
+	CHECK_EQ(page.browser.not_authentic, 0);
 	CHECK_EQ(page.part.failed, 0);
 	line_close(&line);
 	page_close(&page);
@@ -184,32 +213,3 @@ TESTS(a_browser_and_a_phone_of_one_codec_are_relayed, opus_and_pcma_are_transcod
       a_browser_without_candidates_connects, nothing_but_stun_and_dtls_leaves_before_the_keys,
       a_hello_before_the_selected_pair_is_kept, an_ice_restart_changes_the_path_and_nothing_else,
       a_wrong_fingerprint_fails_at_once_and_passes_no_media, a_page_that_vanishes_is_silent)
-
-	struct session_local before = page.part.local;
-	unsigned dtls = page.wire.counts.dtls, hellos = page.wire.hellos;
-	unsigned stun = page.wire.counts.stun;
-
-	browser_restart_ice(&page.browser);
-	browser_describe(&page.browser, true, &remote);
-	session_set_remote(stage.workers, page.part.ref, &remote);
-	WAIT(&stage, page.part.ready == 2, 2000);
-	const struct session_local *now = &page.part.local;
-	CHECK(strcmp(now->ufrag, before.ufrag) != 0);
-	CHECK(strcmp(now->pwd, before.pwd) != 0);
-	CHECK_EQ(now->ssrc, before.ssrc);
-	CHECK_EQ(now->port, before.port);
-	CHECK_EQ(now->n_candidates, before.n_candidates);
-	CHECK(memcmp(&now->fingerprint, &before.fingerprint, sizeof(before.fingerprint)) == 0);
-	browser_restarted(&page.browser, now->ufrag, now->pwd);
-
-	unsigned at_page = page.browser.voice.n_heard, at_line = line.phone.voice.n_heard;
-	WAIT(&stage, page.browser.voice.n_heard >= at_page + 60, 4000);
-	WAIT(&stage, line.phone.voice.n_heard >= at_line + 60, 4000);
-	CHECK(page.wire.counts.stun > stun);
-	CHECK_EQ(page.wire.counts.dtls, dtls);
-	CHECK_EQ(page.wire.hellos, hellos);
-	browser_talk(&page.browser, false);
-	phone_talk(&line.phone, false);
-	stage_run(&stage, 50);
-	check_stream(&page.browser.voice, 8000, before.ssrc);
-	CHECK_EQ(page.browser.not_authentic, 0);
