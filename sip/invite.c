@@ -18,8 +18,8 @@ void sip_invite_enter(struct sip_invite *iv, enum sip_invite_state next)
 
 static struct timer *timer_of(struct sip_invite *iv, size_t i)
 {
-	struct timer *all[] = { &iv->ok_timer, &iv->glare, &iv->progress, &iv->deadline,
-				&iv->ended };
+	struct timer *all[] = { &iv->ok_timer, &iv->glare,   &iv->progress,
+				&iv->deadline, &iv->silence, &iv->ended };
 
 	return i < sizeof(all) / sizeof(all[0]) ? all[i] : NULL;
 }
@@ -34,7 +34,7 @@ static void destroy(struct sip_invite *iv)
 	free(iv->contact);
 	free(iv->headers);
 	free(iv->ok);
-	free(iv->reoffer_sdp);
+	sip_msg_unref(iv->later);
 	free(iv->auth_user);
 	free(iv->auth_password);
 	free(iv->auth_realm);
@@ -53,6 +53,8 @@ int sip_invite_new(struct sip_endpoint *endpoint, const struct sip_invite_config
 	iv->endpoint = endpoint;
 	iv->events = config->events ? config->events : &nobody;
 	iv->arg = config->arg;
+	iv->patient = config->keeps_crossing;
+	iv->silent_ms = config->silent_ms;
 	iv->contact = str_dup(config->contact);
 	iv->headers = str_dup(config->headers);
 	iv->auth_user = str_dup(config->auth_user);
@@ -330,6 +332,16 @@ struct sip_flow *sip_invite_flow(const struct sip_invite *iv)
 struct str sip_invite_call_id(const struct sip_invite *iv)
 {
 	return iv->dialog.call_id;
+}
+
+struct str sip_invite_local_tag(const struct sip_invite *iv)
+{
+	return iv->dialog.local_tag;
+}
+
+uint32_t sip_invite_cseq(const struct sip_invite *iv)
+{
+	return iv->dialog.local_cseq;
 }
 
 char *sip_invite_headers(const struct sip_invite *iv, struct str more)

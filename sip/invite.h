@@ -36,14 +36,23 @@ struct sip_invite_events {
 	void (*on_progress)(void *arg, const struct sip_msg *response);
 	/* As caller: the first 2xx. The ACK has been sent. */
 	void (*on_answered)(void *arg, const struct sip_msg *response);
+	/* As caller: no response at all within silent_ms, or the flow broke before
+	 * one. Gives the flow to try next, with a new branch (RFC 3263 §4.3), or NULL:
+	 * it ends as TIMEOUT or BROKEN. What was sent before is given up: a late 1xx
+	 * gets CANCEL, a late 2xx ACK and BYE. May be NULL. */
+	struct sip_flow *(*on_silent)(void *arg);
 	/* As callee: the ACK to our 2xx is there. */
 	void (*on_confirmed)(void *arg, const struct sip_msg *ack);
 	/* A re-INVITE or UPDATE of the peer; body may be empty (then offer in the
 	 * 2xx is wanted, for UPDATE nothing is). Answer with sip_invite_accept()
 	 * or sip_invite_reject(), now or later. */
 	void (*on_reoffer)(void *arg, const struct sip_msg *request);
+	/* The ACK to the 200 of a re-INVITE: with the answer, where the offer was in
+	 * that 200. From now on a re-INVITE of ours can leave again. */
+	void (*on_reoffer_acked)(void *arg, const struct sip_msg *ack);
 	/* The final response to sip_invite_reoffer(); NULL: time-out. A 2xx has
-	 * been ACKed. 491 is retried in here with RFC 3261 §14.1's delays. */
+	 * been ACKed. A 491, or a 500 with Retry-After, is told when the delay of
+	 * RFC 3261 §14 is over: time to offer again, if there still is a reason. */
 	void (*on_reoffered)(void *arg, const struct sip_msg *response);
 	/* Any other request within the dialog (INFO, MESSAGE, NOTIFY ...):
 	 * answer with sip_respond(). NULL: 405/481 as fits. */
@@ -58,13 +67,23 @@ struct sip_invite_config {
 	void *arg;
 	struct str contact; /* our Contact value, whole: "<sip:...>" */
 	struct str headers; /* complete lines for INVITE and for 18x/2xx, e.g. Allow */
+	/* A re-INVITE of the peer that crosses ours is kept until ours has its answer,
+	 * not refused with 491: for peers whose user loses the call by that. */
+	bool keeps_crossing;
 	/* as caller only: */
 	struct sip_flow *flow;
 	struct str uri;	 /* Request-URI */
 	struct str from; /* whole value without tag */
 	struct str to;
-	struct str offer;      /* SDP; empty: none */
-	uint32_t max_forwards; /* 0: 70 */
+	struct str offer;	  /* SDP; empty: none */
+	const struct str *routes; /* whole elements, for this INVITE alone */
+	size_t n_routes;
+	uint32_t silent_ms; /* see on_silent; 0: only timer B counts */
+	/* To continue an INVITE that was challenged; empty and 0: a new one. */
+	struct str call_id, from_tag;
+	uint32_t cseq;
+	struct str credentials; /* complete lines for the INVITE alone */
+	uint32_t max_forwards;	/* 0: 70 */
 	/* credentials for a challenge, when user is not empty; see digest.h */
 	struct str auth_user, auth_password, auth_realm;
 };
@@ -84,6 +103,8 @@ int sip_invite_take(struct sip_endpoint *endpoint, struct sip_server_tx *tx,
 struct sip_msg *sip_invite_request(const struct sip_invite *invite); /* the first INVITE */
 struct sip_flow *sip_invite_flow(const struct sip_invite *invite);   /* NULL when it closed */
 struct str sip_invite_call_id(const struct sip_invite *invite);
+struct str sip_invite_local_tag(const struct sip_invite *invite);
+uint32_t sip_invite_cseq(const struct sip_invite *invite); /* of the last request of ours */
 
 /* The verbs below give -EINVAL in a state where they make no sense (so also
  * once the session is ending), -ENOMEM and -EMSGSIZE (nothing happened: another
@@ -104,7 +125,7 @@ int sip_invite_refuse(struct sip_invite *invite, unsigned status, struct str hea
 bool sip_invite_hang_up(struct sip_invite *invite, struct str reason);
 
 /* A re-INVITE of ours. -EAGAIN while a transaction of either side is open, an ACK
- * is missing or a retry after a 491 is waiting; -EPIPE without a flow. A time-out,
+ * is missing or the delay after a 491 runs; -EPIPE without a flow. A time-out,
  * 408 or 481 also ends the session, after on_reoffered (§12.2.1.2). */
 int sip_invite_reoffer(struct sip_invite *invite, struct str sdp);
 /* Answers on_reoffer: 200 with that SDP (empty for UPDATE without), or failure.

@@ -212,5 +212,7 @@ void sip_invite_got_ack(struct sip_invite *iv, struct sip_msg *ack)
 			iv->events->on_confirmed(iv->arg, ack);
 	} else if (iv->state == SIP_INVITE_ENDING) {
 		sip_invite_bye(iv, STR("")); /* hung up before the ACK */
+	} else if (iv->state == SIP_INVITE_TALKING && iv->events->on_reoffer_acked) {
+		iv->events->on_reoffer_acked(iv->arg, ack);
 	}
 }

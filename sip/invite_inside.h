@@ -30,6 +30,8 @@ enum {
 	SIP_PROGRESS_REPEAT_MS = 60000, /* RFC 3261 §13.3.1.1 */
 	SIP_AUTH_ROUNDS = 2,
 	SIP_INVITE_MAX_ASKED = 16, /* requests of ours without an answer */
+	SIP_REOFFER_BUSY_MS = 100, /* our next try looks again whether the peer's is over */
+	SIP_REOFFER_MOST_S = 10,   /* Retry-After that we follow (§14.2 has up to 10) */
 };
 
 struct sip_invite {
@@ -55,8 +57,9 @@ struct sip_invite {
 
 	enum sip_exchange exchange;
 	struct sip_client_tx *reoffering;
-	struct sip_server_tx *reoffered;
-	char *reoffer_sdp; /* of our re-INVITE, for when it meets a 491 */
+	struct sip_server_tx *reoffered; /* theirs; beside one of ours: kept until that is over */
+	bool patient;			 /* sip_invite_config's keeps_crossing */
+	struct sip_msg *later;		 /* what refused ours for now, told when `glare` is over */
 	struct timer glare;
 
 	struct sip_asked *asked; /* in invite_request.c */
@@ -64,6 +67,8 @@ struct sip_invite {
 	char *auth_user, *auth_password, *auth_realm;
 	unsigned auth_rounds;
 
+	struct timer silence; /* caller: nothing has been answered yet */
+	uint32_t silent_ms;
 	struct timer progress; /* the minute of the last 18x */
 	struct timer deadline; /* of ENDING */
 	struct timer ended;    /* tells an end found out within a verb */

@@ -17,10 +17,9 @@ static uint32_t random_below(struct sip_invite *iv, uint32_t n)
 
 /* --- ours --- */
 
-static int send_reoffer(struct sip_invite *iv)
+static int send_reoffer(struct sip_invite *iv, struct str sdp)
 {
 	struct sip_dialog *d = &iv->dialog;
-	struct str sdp = str_of(iv->reoffer_sdp);
 	char branch[SIP_BRANCH_CHARS + 1];
 	struct sip_client_tx *tx;
 	struct str text;
@@ -50,66 +49,86 @@ static int send_reoffer(struct sip_invite *iv)
 	return 0;
 }
 
-static void forget_sdp(struct sip_invite *iv)
-{
-	free(iv->reoffer_sdp);
-	iv->reoffer_sdp = NULL;
-}
-
 int sip_invite_reoffer(struct sip_invite *iv, struct str sdp)
 {
-	int err;
-
 	if (iv->state == SIP_INVITE_ANSWERED)
 		return -EAGAIN;
 	if (iv->state != SIP_INVITE_TALKING)
 		return -EINVAL;
-	if (iv->exchange != SIP_EXCHANGE_NONE || iv->glare.on || iv->ok)
+	if (iv->exchange != SIP_EXCHANGE_NONE || iv->later || iv->ok)
 		return -EAGAIN;
-	iv->reoffer_sdp = str_dup(sdp);
-	if (!iv->reoffer_sdp)
-		return -ENOMEM;
-	err = send_reoffer(iv);
-	if (err)
-		forget_sdp(iv);
-	return err;
+	return send_reoffer(iv, sdp);
+}
+
+/* The peer's own, which met ours and was kept. */
+static void take_kept(struct sip_invite *iv)
+{
+	if (!iv->reoffered || iv->exchange != SIP_EXCHANGE_NONE ||
+	    iv->state != SIP_INVITE_TALKING || !iv->events->on_reoffer)
+		return;
+	iv->exchange = SIP_EXCHANGE_THEIRS;
+	iv->events->on_reoffer(iv->arg, iv->reoffered->tx.request);
 }
 
 static void tell(struct sip_invite *iv, const struct sip_msg *response)
 {
 	iv->exchange = SIP_EXCHANGE_NONE;
-	forget_sdp(iv);
 	if (iv->events->on_reoffered)
 		iv->events->on_reoffered(iv->arg, response);
+	take_kept(iv);
 }
 
-static void retry(void *arg);
-
-/* §14.1: who made the Call-ID waits 2.1 to 4 s, the other up to 2 s. */
-static void wait_out_glare(struct sip_invite *iv)
+static void forget_later(struct sip_invite *iv)
 {
-	uint32_t wait_ms = iv->is_caller ? 2100 + 10 * random_below(iv, 191)
-					 : 10 * random_below(iv, 201);
-
-	timer_start(&iv->glare, &iv->endpoint->timers, wait_ms ? wait_ms : 10, retry, iv);
+	timer_stop(&iv->glare);
+	sip_msg_unref(iv->later);
+	iv->later = NULL;
 }
 
-static void retry(void *arg)
+static void tell_later(void *arg)
 {
 	struct sip_invite *iv = arg;
+	struct sip_msg *response = iv->later;
 
+	if (iv->exchange != SIP_EXCHANGE_NONE || iv->ok) { /* the peer was quicker: after it */
+		timer_start(&iv->glare, &iv->endpoint->timers, SIP_REOFFER_BUSY_MS, tell_later, iv);
+		return;
+	}
 	sip_invite_hold(iv);
-	if (iv->exchange != SIP_EXCHANGE_NONE || iv->ok)
-		wait_out_glare(iv); /* the peer was quicker: after its own */
-	else if (send_reoffer(iv))
-		tell(iv, NULL);
+	iv->later = NULL;
+	tell(iv, response);
+	sip_msg_unref(response);
 	sip_invite_drop(iv);
+}
+
+/* How long to wait before another try, 0: there is no use. §14.1: who made the Call-ID
+ * waits 2.1 to 4 s, the other up to 2 s; §14.2: a peer whose own is open says when. */
+static uint32_t pause_after(struct sip_invite *iv, const struct sip_msg *response)
+{
+	uint32_t seconds;
+
+	if (response->status == 491)
+		return iv->is_caller ? 2100 + 10 * random_below(iv, 191)
+				     : 10 + 10 * random_below(iv, 200);
+	if (response->status == 500 && str_to_u32(sip_msg_header(response, SIP_HEADER_RETRY_AFTER),
+						  0, SIP_REOFFER_MOST_S, &seconds))
+		return seconds * 1000 + 10;
+	return 0;
+}
+
+static void wait_and_tell(struct sip_invite *iv, struct sip_msg *response, uint32_t wait_ms)
+{
+	iv->exchange = SIP_EXCHANGE_NONE;
+	iv->later = sip_msg_ref(response);
+	timer_start(&iv->glare, &iv->endpoint->timers, wait_ms, tell_later, iv);
+	take_kept(iv);
 }
 
 static void on_response(void *arg, struct sip_client_tx *tx, struct sip_msg *response)
 {
 	struct sip_invite *iv = arg;
 	bool first = iv->exchange == SIP_EXCHANGE_OURS && iv->reoffering == tx;
+	uint32_t wait_ms;
 
 	if (response->status < 200)
 		return;
@@ -120,9 +139,8 @@ static void on_response(void *arg, struct sip_client_tx *tx, struct sip_msg *res
 		sip_dialog_send_ack(&iv->dialog, tx->tx.request);
 		if (first)
 			tell(iv, response);
-	} else if (response->status == 491) {
-		iv->exchange = SIP_EXCHANGE_NONE;
-		wait_out_glare(iv);
+	} else if ((wait_ms = pause_after(iv, response)) != 0) {
+		wait_and_tell(iv, response, wait_ms);
 	} else {
 		tell(iv, response);
 		/* §12.2.1.2: the peer knows nothing of this session any more */
@@ -203,8 +221,11 @@ void sip_invite_got_reoffer(struct sip_invite *iv, struct sip_server_tx *tx,
 		} else {
 			sip_invite_answer_plainly(tx, 491, NULL);
 		}
-	} else if (iv->exchange == SIP_EXCHANGE_THEIRS) {
+	} else if (iv->reoffered) {
 		try_later(iv, tx);
+	} else if (iv->exchange == SIP_EXCHANGE_OURS && iv->patient) {
+		iv->reoffered = tx;
+		sip_server_tx_take(tx, &theirs, iv);
 	} else if (iv->exchange == SIP_EXCHANGE_OURS) {
 		sip_invite_answer_plainly(tx, 491, NULL);
 	} else if (!iv->events->on_reoffer) {
@@ -223,7 +244,7 @@ int sip_invite_accept(struct sip_invite *iv, struct str sdp)
 	struct sip_server_tx *tx = iv->reoffered;
 	int err;
 
-	if (!tx)
+	if (!tx || iv->exchange != SIP_EXCHANGE_THEIRS)
 		return -ENOENT;
 	sip_invite_hold(iv);
 	sip_dialog_refresh(&iv->dialog, tx->tx.request);
@@ -250,7 +271,7 @@ int sip_invite_reject(struct sip_invite *iv, unsigned status, struct str headers
 {
 	struct sip_server_tx *tx = iv->reoffered;
 
-	if (!tx)
+	if (!tx || iv->exchange != SIP_EXCHANGE_THEIRS)
 		return -ENOENT;
 	if (status < 300 || status > 699)
 		return -EINVAL;
@@ -261,10 +282,9 @@ int sip_invite_reject(struct sip_invite *iv, unsigned status, struct str headers
 
 void sip_invite_reoffer_done(struct sip_invite *iv)
 {
-	timer_stop(&iv->glare);
+	forget_later(iv);
 	sip_client_tx_detach(iv->reoffering);
 	iv->reoffering = NULL;
 	withdrawn(iv, 487); /* §15.1.2 */
 	iv->exchange = SIP_EXCHANGE_NONE;
-	forget_sdp(iv);
 }

@@ -51,10 +51,24 @@ static void on_reoffer(void *arg, const struct sip_msg *request)
 		sip_invite_accept(leg->invite, STR("v=reanswer\r\n"));
 }
 
+static void on_reoffer_acked(void *arg, const struct sip_msg *ack)
+{
+	struct fake_leg *leg = arg;
+
+	leg->acked++;
+	if (!str_empty(ack->body))
+		note(leg, ack);
+}
+
 static void on_reoffered(void *arg, const struct sip_msg *response)
 {
 	struct fake_leg *leg = arg;
 
+	if (response && (response->status == 491 || response->status == 500)) {
+		leg->postponed++;
+		sip_invite_reoffer(leg->invite, STR("v=once-more\r\n"));
+		return;
+	}
 	leg->reoffered++;
 	note(leg, response);
 	if (leg->hang_up_when_reoffered)
@@ -88,6 +102,7 @@ const struct sip_invite_events fake_leg_events = {
 	.on_answered = on_answered,
 	.on_confirmed = on_confirmed,
 	.on_reoffer = on_reoffer,
+	.on_reoffer_acked = on_reoffer_acked,
 	.on_reoffered = on_reoffered,
 	.on_request = on_request,
 	.on_ended = on_ended,
@@ -119,6 +134,7 @@ int fake_leg_take(struct fake_leg *leg, struct sip_endpoint *endpoint, struct si
 			.arg = leg,
 			.contact = STR("<sip:callee@192.0.2.1>"),
 			.headers = STR("Allow: INVITE, ACK, BYE, CANCEL, INFO\r\n"),
+			.keeps_crossing = leg->keeps_crossing,
 		},
 		&leg->invite);
 

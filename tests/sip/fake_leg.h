@@ -7,7 +7,8 @@
 
 struct fake_leg {
 	struct sip_invite *invite; /* NULL once freed */
-	unsigned progressed, answered, confirmed, reoffers, reoffered, requests, ended;
+	unsigned progressed, answered, confirmed, reoffers, acked, reoffered, requests, ended;
+	unsigned postponed; /* 491 and 500 to its re-INVITE: it offers again */
 	unsigned status;    /* of the last response told; 0: none came */
 	struct sip_end end; /* msg is not kept */
 	char body[256];	    /* of the last message told */
@@ -18,6 +19,7 @@ struct fake_leg {
 	bool hang_up_when_answered, hang_up_when_reoffered;
 	bool accept_reoffers; /* at once, with "v=reanswer" */
 	bool answer_at_once;  /* as callee, in fake_leg_take() */
+	bool keeps_crossing;  /* as callee: see sip_invite_config */
 };
 
 extern const struct sip_invite_events fake_leg_events;

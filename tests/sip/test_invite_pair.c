@@ -158,7 +158,7 @@ static void reoffers_that_meet_are_both_tried_again(void)
 	fake_run(&net, start + 4200);
 	CHECK_EQ(caller.reoffered, 1);
 	CHECK_EQ(caller.status, 200);
-	CHECK(strcmp(callee.body, "v=mine\r\n") == 0);
+	CHECK(strcmp(callee.body, "v=once-more\r\n") == 0);
 	hang_up_and_tear_down();
 }
 

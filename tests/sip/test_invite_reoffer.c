@@ -13,6 +13,7 @@ static struct sip_endpoint *endpoint;
 static struct fake_leg leg;
 static char our_tag[64];
 static unsigned branch;
+static bool keeps_crossing;
 
 static void on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *request)
 {
@@ -52,6 +53,7 @@ static void offer(void)
 {
 	fake_net_init(&net);
 	memset(&leg, 0, sizeof(leg));
+	leg.keeps_crossing = keeps_crossing;
 	our_tag[0] = '\0';
 	branch = 0;
 	endpoint = fake_endpoint(&net, &events, NULL);
@@ -169,6 +171,97 @@ static void a_retry_waits_for_the_offer_that_was_quicker(void)
 	tear_down();
 }
 
+/* RFC 3261 §14.2: our re-INVITE came into one of the peer's that we never saw */
+static void a_peer_that_is_busy_is_asked_again_when_it_says(void)
+{
+	set_up();
+	CHECK_EQ(sip_invite_reoffer(leg.invite, STR("v=ours\r\n")), 0);
+	struct sip_msg *ours = fake_take(&flow);
+	REQUIRE(ours);
+	fake_reply(&flow, ours, 500, "", "Retry-After: 3\r\n", NULL);
+	sip_msg_unref(ours);
+	fake_advance(&net, 2999);
+	CHECK_EQ(leg.postponed, 0);
+	CHECK_EQ(sip_invite_reoffer(leg.invite, STR("v=ours\r\n")), -EAGAIN);
+	fake_advance(&net, 20);
+	CHECK_EQ(leg.postponed, 1);
+	CHECK_EQ(fake_count(&flow, "INVITE "), 2);
+	CHECK_EQ(leg.reoffered, 0);
+	tear_down();
+
+	set_up(); /* any other 500 is its last word */
+	CHECK_EQ(sip_invite_reoffer(leg.invite, STR("v=ours\r\n")), 0);
+	ours = fake_take(&flow);
+	REQUIRE(ours);
+	fake_reply(&flow, ours, 500, "", "Retry-After: 11\r\n", NULL);
+	sip_msg_unref(ours);
+	fake_advance(&net, 20000);
+	CHECK_EQ(leg.postponed, 1); /* told as it came */
+	tear_down();
+}
+
+/* JsSIP ends the call when its hold meets a 491 */
+static void a_crossing_reinvite_may_be_kept_until_ours_is_over(void)
+{
+	keeps_crossing = true;
+	set_up();
+	leg.accept_reoffers = true;
+	CHECK_EQ(sip_invite_reoffer(leg.invite, STR("v=ours\r\n")), 0);
+	struct sip_msg *ours = fake_take(&flow);
+	REQUIRE(ours);
+	peer_says("INVITE", 2, here, "v=theirs\r\n");
+	CHECK_EQ(leg.reoffers, 0);
+	CHECK_EQ(sip_invite_accept(leg.invite, STR("v=not-yet\r\n")), -ENOENT);
+	CHECK_EQ(sip_invite_reject(leg.invite, 488, STR("")), -ENOENT);
+	peer_says("UPDATE", 3, here, "v=more\r\n"); /* one is enough */
+	expect(500);
+	fake_reply(&flow, ours, 491, "", "", NULL);
+	sip_msg_unref(ours);
+	CHECK_EQ(leg.reoffers, 1);
+	sip_msg_unref(fake_take(&flow)); /* the ACK of the 491 */
+	expect(200);
+	peer_says("ACK", 2, here, "");
+	CHECK_EQ(leg.acked, 1);
+	CHECK_EQ(fake_count(&flow, "SIP/2.0 491 "), 0);
+	fake_advance(&net, 2100);
+	CHECK_EQ(leg.postponed, 1);
+	CHECK_EQ(fake_count(&flow, "INVITE "), 2);
+	tear_down();
+
+	set_up(); /* a kept one can be withdrawn, and the end answers it */
+	CHECK_EQ(sip_invite_reoffer(leg.invite, STR("v=ours\r\n")), 0);
+	sip_msg_unref(fake_take(&flow));
+	peer_says("INVITE", 2, here, "v=theirs\r\n");
+	peer_says("CANCEL", 2, here, "");
+	expect(200);
+	expect(487);
+	peer_says("INVITE", 3, here, "v=theirs\r\n");
+	sip_invite_hang_up(leg.invite, STR(""));
+	expect(487);
+	keeps_crossing = false;
+	tear_down();
+}
+
+/* RFC 3261 §14.2: the offer is in our 200, the answer in the peer's ACK */
+static void the_answer_to_an_offer_of_our_200_comes_in_the_ack(void)
+{
+	set_up();
+	peer_says("INVITE", 2, here, "");
+	CHECK_EQ(leg.reoffers, 1);
+	CHECK_EQ(sip_invite_accept(leg.invite, STR("v=ours\r\n")), 0);
+	struct sip_msg *ok = fake_take(&flow);
+	REQUIRE(ok);
+	CHECK_STR(ok->body, "v=ours\r\n");
+	sip_msg_unref(ok);
+	peer_says("ACK", 2, here, "v=theirs\r\n");
+	CHECK_EQ(leg.acked, 1);
+	CHECK(strcmp(leg.body, "v=theirs\r\n") == 0);
+	peer_says("ACK", 2, here, "v=theirs\r\n"); /* sent again: told once */
+	CHECK_EQ(leg.acked, 1);
+	CHECK_EQ(leg.confirmed, 1);
+	tear_down();
+}
+
 static void an_owner_who_hangs_up_over_a_failed_reoffer_sends_one_bye(void)
 {
 	set_up();
@@ -272,6 +365,9 @@ static void a_reinvite_whose_flow_breaks_is_forgotten_and_the_session_stays(void
 
 TESTS(the_target_follows_an_accepted_reinvite, an_offer_within_an_offer_is_told_to_wait,
       an_offer_that_meets_ours_gets_491, a_retry_waits_for_the_offer_that_was_quicker,
+      a_peer_that_is_busy_is_asked_again_when_it_says,
+      a_crossing_reinvite_may_be_kept_until_ours_is_over,
+      the_answer_to_an_offer_of_our_200_comes_in_the_ack,
       an_owner_who_hangs_up_over_a_failed_reoffer_sends_one_bye,
       a_withdrawn_reinvite_gets_487_and_can_no_longer_be_accepted,
       a_200_to_a_reinvite_without_ack_ends_the_session,
