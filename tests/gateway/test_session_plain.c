@@ -173,6 +173,54 @@ static void a_phone_may_send_from_another_port(void)
 	stage_close(&stage);
 }
 
+/* ---- re-offers ---- */
+
+/* Media goes where the latest description says, and to 0.0.0.0 nothing goes (the hold
+ * of RFC 2543; RFC 3264 §8.4). */
+static void a_reoffer_moves_the_media_and_may_stop_it(void)
+{
+	struct stage stage;
+	struct line one, other;
+	struct phone moved;
+	struct session_remote remote;
+	size_t heard;
+
+	stage_open(&stage, &(struct stage_config){ .workers = 1 });
+	line_open(&one, &stage, &codec_pcmu, 0, 440);
+	line_open(&other, &stage, &codec_pcmu, 0, 1000);
+	session_join(stage.workers, one.part.ref, other.part.ref);
+	phone_open(&moved, &stage.loop, &codec_pcmu, 0, 600);
+	phone_set_remote(&moved, one.part.local.port, one.part.local.rtcp_port);
+	phone_talk(&other.phone, true);
+	phone_talk(&one.phone, true);
+	WAIT(&stage, one.phone.voice.n_heard >= 10, 2000);
+
+	phone_describe(&moved, &remote);
+	session_set_remote(stage.workers, one.part.ref, &remote);
+	WAIT(&stage, moved.voice.n_heard >= 10, 2000);
+	heard = one.phone.voice.n_heard;
+	phone_talk(&moved, true);
+	stage_run(&stage, 50);
+	phone_talk(&one.phone, false);
+	WAIT(&stage, moved.voice.n_heard >= 60, 2000);
+	CHECK_EQ(one.phone.voice.n_heard, heard);
+	CHECK_EQ(moved.voice.heard[0].ssrc, one.phone.voice.heard[0].ssrc);
+
+	sdp_ip_parse(STR("0.0.0.0"), &remote.ip);
+	session_set_remote(stage.workers, one.part.ref, &remote);
+	stage_run(&stage, 30);
+	heard = moved.voice.n_heard;
+	stage_run(&stage, 60);
+	CHECK_EQ(moved.voice.n_heard, heard);
+
+	phone_close(&moved);
+	line_close(&one);
+	line_close(&other);
+	CHECK(one.part.stats.stranger > 0); /* where it was before */
+	CHECK_EQ(one.part.connected, 1);
+	stage_close(&stage);
+}
+
 /* ---- silence ---- */
 
 static void silence_is_told_and_its_end_too(void)
@@ -197,4 +245,4 @@ static void silence_is_told_and_its_end_too(void)
 
 TESTS(two_phones_of_one_codec_are_relayed, two_phones_of_different_codecs_hear_each_other,
       strangers_are_not_heard_and_get_nothing, a_phone_may_send_from_another_port,
-      silence_is_told_and_its_end_too)
+      a_reoffer_moves_the_media_and_may_stop_it, silence_is_told_and_its_end_too)

@@ -47,6 +47,80 @@ static void opus_and_pcma_are_transcoded(void)
 	browser_and_phone(&codec_opus, 111, &codec_pcma, 8, true, false);
 }
 
+static int every_fifth_late(void *arg, bool from_gateway)
+{
+	unsigned *n = arg;
+
+	return !from_gateway && ++*n % 5 == 0 ? WIRE_LATE : WIRE_PASS;
+}
+
+static int every_tenth_lost(void *arg, bool from_gateway)
+{
+	unsigned *n = arg;
+
+	return !from_gateway && ++*n % 10 == 0 ? WIRE_DROP : WIRE_PASS;
+}
+
+static void opus_on_a_bad_network(int (*judge)(void *arg, bool from_gateway),
+				  struct receiver_counts *counts, double *level_db)
+{
+	struct stage stage;
+	struct page page;
+	struct line line;
+	unsigned n = 0;
+
+	stage_open(&stage, &(struct stage_config){ .workers = 1 });
+	page_open(&page, &stage, &codec_opus, 111, 440);
+	line_open(&line, &stage, &codec_pcma, 8, 1000);
+	session_join(stage.workers, page.part.ref, line.part.ref);
+	page_meet(&page, true, false);
+	WAIT(&stage, page.part.connected && page.browser.connected, 5000);
+	page.wire.judge = judge;
+	page.wire.arg = &n;
+	/* as a browser does when receiver reports tell it of losses: in-band FEC */
+	codec_opus.set_loss(page.browser.voice.encoder, 20);
+	browser_talk(&page.browser, true);
+	WAIT(&stage, line.phone.voice.n_heard >= 100, 3000);
+	browser_talk(&page.browser, false);
+	stage_run(&stage, 80);
+	*level_db = voice_level_db(&line.phone.voice, 440, 200);
+	CHECK(voice_level_db(&line.phone.voice, 1000, 200) < -30);
+	check_stream(&line.phone.voice, 8000, line.part.local.ssrc);
+	line_close(&line);
+	page_close(&page);
+	CHECK(page.wire.dropped + page.wire.delayed >= 10);
+	CHECK_EQ(page.part.stats.bad_srtp, 0);
+	*counts = page.part.stats.counts.receiver;
+	stage_close(&stage);
+}
+
+/* Put in order; nothing is made up. */
+static void packets_that_overtake_each_other_are_put_in_order(void)
+{
+	struct receiver_counts counts;
+	double level_db;
+
+	opus_on_a_bad_network(every_fifth_late, &counts, &level_db);
+	CHECK(fabs(level_db) <= 1);
+	CHECK(counts.decoded >= 100);
+	CHECK_EQ(counts.lost, 0);
+	CHECK_EQ(counts.late, 0);
+	CHECK_EQ(counts.made_up_ms, 0);
+}
+
+static void lost_packets_are_concealed(void)
+{
+	struct receiver_counts counts;
+	double level_db;
+
+	opus_on_a_bad_network(every_tenth_lost, &counts, &level_db);
+	CHECK(level_db > -10); /* a tone is Opus's worst case: it predicts from what was lost */
+	CHECK(counts.recovered > 0);
+	CHECK(counts.lost >= 9);
+	CHECK(counts.recovered * VOICE_FRAME_MS + counts.made_up_ms >=
+	      counts.lost * VOICE_FRAME_MS);
+}
+
 /* A page whose candidates are all hidden (`.local`) is found by its checks. */
 static void a_browser_without_candidates_connects(void)
 {
@@ -210,6 +284,7 @@ static void a_page_that_vanishes_is_silent(void)
 }
 
 TESTS(a_browser_and_a_phone_of_one_codec_are_relayed, opus_and_pcma_are_transcoded,
+      packets_that_overtake_each_other_are_put_in_order, lost_packets_are_concealed,
       a_browser_without_candidates_connects, nothing_but_stun_and_dtls_leaves_before_the_keys,
       a_hello_before_the_selected_pair_is_kept, an_ice_restart_changes_the_path_and_nothing_else,
       a_wrong_fingerprint_fails_at_once_and_passes_no_media, a_page_that_vanishes_is_silent)
