@@ -88,9 +88,24 @@ struct sip_request_config {
 	struct str uri, from, to; /* From without tag: one is added; To whole */
 	struct str contact;
 	struct str headers, content_type, body;
+	/* Of a request that is passed on; empty and 0: fresh ones, 1 and 70. */
+	struct str call_id;
+	uint32_t cseq, max_forwards;
+	const struct str *routes; /* whole elements */
+	size_t n_routes;
 	/* Called exactly once: the final response, or NULL for time-out or a
 	 * broken flow. May be NULL. */
 	void (*on_response)(void *arg, const struct sip_msg *response);
+	/* Instead, when not even a provisional response came within silent_ms, or the
+	 * flow broke before one: nothing more is heard of this request. */
+	void (*on_silent)(void *arg);
+	uint32_t silent_ms; /* 0: on_silent is not called */
 	void *arg;
 };
 int sip_request_send(struct sip_endpoint *endpoint, const struct sip_request_config *config);
+
+/* The same with a handle, good until one of the two was called. */
+struct sip_request;
+int sip_request_start(struct sip_endpoint *endpoint, const struct sip_request_config *config,
+		      struct sip_request **out);
+void sip_request_drop(struct sip_request *request); /* neither is called any more */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 static const struct sip_client_tx_user user;
+static void wait_for_response(struct sip_invite *iv);
 
 static struct str sdp_type(struct str sdp)
 {
@@ -39,7 +40,8 @@ static int send_invite(struct sip_invite *iv, struct sip_flow *flow,
 int sip_invite_start(struct sip_endpoint *endpoint, const struct sip_invite_config *config,
 		     struct sip_invite **out)
 {
-	char tag[SIP_TAG_CHARS + 1], call_id[SIP_TAG_CHARS + 1];
+	char new_tag[SIP_TAG_CHARS + 1], new_call_id[SIP_TAG_CHARS + 1];
+	struct str tag = config->from_tag, call_id = config->call_id;
 	struct sip_invite *iv;
 	struct str from = STR("");
 	struct writer w;
@@ -53,14 +55,23 @@ int sip_invite_start(struct sip_endpoint *endpoint, const struct sip_invite_conf
 	iv->is_caller = true;
 	sip_invite_enter(iv, SIP_INVITE_CALLING);
 
-	sip_random_token(endpoint, tag, SIP_TAG_CHARS);
-	sip_random_token(endpoint, call_id, SIP_TAG_CHARS);
-	size_t cap = config->from.n + sizeof(";tag=") + SIP_TAG_CHARS;
+	if (str_empty(tag)) {
+		sip_random_token(endpoint, new_tag, SIP_TAG_CHARS);
+		tag = str_of(new_tag);
+	}
+	if (str_empty(call_id)) {
+		sip_random_token(endpoint, new_call_id, SIP_TAG_CHARS);
+		call_id = str_of(new_call_id);
+	}
+	size_t cap = config->from.n + sizeof(";tag=") + tag.n;
+	char *headers = sip_invite_headers(iv, config->credentials);
 	char *mem = malloc(cap);
 	err = -ENOMEM;
-	if (mem) {
+	if (mem && headers) {
 		writer_init(&w, mem, cap);
-		writer_printf(&w, "%.*s;tag=%s", STR_ARG(config->from), tag);
+		writer_put(&w, config->from);
+		writer_put(&w, STR(";tag="));
+		writer_put(&w, tag);
 		err = writer_end(&w, &from);
 	}
 	if (!err)
@@ -70,26 +81,62 @@ int sip_invite_start(struct sip_endpoint *endpoint, const struct sip_invite_conf
 					  .max_forwards = config->max_forwards,
 					  .from = from,
 					  .to = config->to,
-					  .call_id = str_of(call_id),
-					  .cseq = 1,
-					  .headers = config->headers,
+					  .call_id = call_id,
+					  .cseq = config->cseq ? config->cseq : 1,
+					  .routes = config->routes,
+					  .n_routes = config->n_routes,
+					  .headers = str_of(headers),
 					  .body = config->offer,
 				  });
 	free(mem);
+	free(headers);
 	if (err) {
 		sip_invite_free(iv);
 		return err;
 	}
+	wait_for_response(iv);
 	sip_dialog_list(&iv->dialog, sip_invite_received, iv);
 	*out = iv;
 	return 0;
 }
 
-/* The same INVITE once more, CSeq + 1, with credentials (§22.2). */
+/* The same INVITE once more, by that flow (§22.2, RFC 3263 §4.3). */
+static int send_again(struct sip_invite *iv, struct sip_flow *flow, uint32_t cseq,
+		      struct str credentials)
+{
+	struct sip_msg *first = iv->dialog.first;
+	struct str routes[SIP_MAX_ROUTES];
+	struct sip_walk walk = { 0 };
+	size_t n = 0;
+	char *headers = sip_invite_headers(iv, credentials);
+
+	if (!headers)
+		return -ENOMEM;
+	while (n < SIP_MAX_ROUTES && sip_msg_walk(first, SIP_HEADER_ROUTE, &walk, &routes[n]))
+		n++;
+	sip_msg_ref(first);
+	int err = send_invite(iv, flow,
+			      &(struct sip_request_parts){
+				      .uri = first->uri_text,
+				      .max_forwards = first->max_forwards,
+				      .from = sip_msg_header(first, SIP_HEADER_FROM),
+				      .to = sip_msg_header(first, SIP_HEADER_TO),
+				      .call_id = first->call_id,
+				      .cseq = cseq,
+				      .routes = routes,
+				      .n_routes = n,
+				      .headers = str_of(headers),
+				      .body = first->body,
+			      });
+	sip_msg_unref(first);
+	free(headers);
+	return err;
+}
+
+/* CSeq + 1, with credentials (§22.2). */
 static int answer_challenge(struct sip_invite *iv, const struct sip_msg *response)
 {
 	struct sip_msg *first = iv->dialog.first;
-	struct sip_flow *flow = iv->dialog.flow;
 	struct sip_client_tx *before = iv->calling;
 	char mem[2048];
 	struct str line;
@@ -98,7 +145,7 @@ static int answer_challenge(struct sip_invite *iv, const struct sip_msg *respons
 
 	if (iv->auth_user[0] == '\0' || iv->auth_rounds >= SIP_AUTH_ROUNDS)
 		return -EACCES;
-	if (!flow)
+	if (!iv->dialog.flow)
 		return -EPIPE;
 	iv->auth_rounds++;
 	writer_init(&w, mem, sizeof(mem));
@@ -107,31 +154,73 @@ static int answer_challenge(struct sip_invite *iv, const struct sip_msg *respons
 				iv->endpoint->random, &w);
 	if (!err)
 		err = writer_end(&w, &line);
-	if (err)
-		return err;
-
-	char *headers = sip_invite_headers(iv, line);
-	if (!headers)
-		return -ENOMEM;
-	sip_msg_ref(first);
-	err = send_invite(iv, flow,
-			  &(struct sip_request_parts){
-				  .uri = first->uri_text,
-				  .max_forwards = first->max_forwards,
-				  .from = sip_msg_header(first, SIP_HEADER_FROM),
-				  .to = sip_msg_header(first, SIP_HEADER_TO),
-				  .call_id = first->call_id,
-				  .cseq = first->cseq + 1,
-				  .headers = str_of(headers),
-				  .body = first->body,
-			  });
-	sip_msg_unref(first);
-	free(headers);
+	if (!err)
+		err = send_again(iv, iv->dialog.flow, first->cseq + 1, line);
 	if (err)
 		return err;
 	sip_client_tx_detach(before);
 	sip_invite_enter(iv, SIP_INVITE_CALLING);
 	return 0;
+}
+
+/* The lines of credentials that the INVITE carries; the next target wants them, too. */
+static struct str credentials_of(const struct sip_msg *invite, char *mem, size_t cap)
+{
+	struct str lines = STR("");
+	struct writer w;
+
+	writer_init(&w, mem, cap);
+	for (size_t i = 0; i < invite->n_fields; i++) {
+		enum sip_header id = invite->fields[i].id;
+
+		if (id == SIP_HEADER_AUTHORIZATION || id == SIP_HEADER_PROXY_AUTHORIZATION)
+			sip_header_print(&w, sip_header_name(id), invite->fields[i].value);
+	}
+	return writer_end(&w, &lines) == 0 ? lines : STR("");
+}
+
+static void on_silence(void *arg);
+
+static void wait_for_response(struct sip_invite *iv)
+{
+	if (iv->silent_ms)
+		timer_start(&iv->silence, &iv->endpoint->timers, iv->silent_ms, on_silence, iv);
+}
+
+/* To the next target, or the end. */
+static void try_next(struct sip_invite *iv, enum sip_end_kind kind)
+{
+	struct sip_client_tx *before = iv->calling;
+	struct sip_flow *next;
+	char mem[2048];
+
+	sip_invite_hold(iv);
+	timer_stop(&iv->silence);
+	while (iv->events->on_silent && (next = iv->events->on_silent(iv->arg))) {
+		struct sip_msg *first = iv->dialog.first;
+
+		if (iv->freed || iv->state != SIP_INVITE_CALLING)
+			goto out;
+		if (send_again(iv, next, first->cseq, credentials_of(first, mem, sizeof(mem))) ==
+		    0) {
+			sip_client_tx_abandon(before);
+			wait_for_response(iv);
+			goto out;
+		}
+	}
+	sip_client_tx_abandon(iv->calling);
+	iv->calling = NULL;
+	sip_invite_finish(iv, kind, 0, NULL);
+out:
+	sip_invite_drop(iv);
+}
+
+static void on_silence(void *arg)
+{
+	struct sip_invite *iv = arg;
+
+	if (iv->state == SIP_INVITE_CALLING && iv->calling)
+		try_next(iv, SIP_END_TIMEOUT);
 }
 
 static void progressed(struct sip_invite *iv, struct sip_msg *response)
@@ -177,6 +266,7 @@ static void on_response(void *arg, struct sip_client_tx *tx, struct sip_msg *res
 	struct sip_invite *iv = arg;
 
 	sip_invite_hold(iv);
+	timer_stop(&iv->silence);
 	if (response->status < 200)
 		progressed(iv, response);
 	else if (response->status < 300)
@@ -193,6 +283,8 @@ static void on_failed(void *arg, struct sip_client_tx *tx, enum sip_tx_failure w
 	(void)tx;
 	if (iv->state == SIP_INVITE_ENDING)
 		sip_invite_finish(iv, SIP_END_HUNG_UP, 0, NULL);
+	else if (iv->silence.on) /* broken before any response */
+		try_next(iv, SIP_END_BROKEN);
 	else
 		sip_invite_finish(iv, why == SIP_TX_TIMED_OUT ? SIP_END_TIMEOUT : SIP_END_BROKEN, 0,
 				  NULL);

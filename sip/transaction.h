@@ -132,6 +132,10 @@ void sip_client_tx_cancel(struct sip_client_tx *tx, struct str reason);
  * ACK and BYE) is done, for at most 64*T1 more. NULL is fine. */
 void sip_client_tx_detach(struct sip_client_tx *tx);
 
+/* An INVITE that is tried elsewhere: no more retransmissions; a late provisional
+ * response gets CANCEL, a late 2xx ACK and BYE. NULL is fine. */
+void sip_client_tx_abandon(struct sip_client_tx *tx);
+
 /* True if a 2xx with that To tag was seen before, or too many others; remembers it. */
 bool sip_client_tx_knows(struct sip_client_tx *tx, struct str to_tag);
 

@@ -300,6 +300,15 @@ void sip_client_tx_detach(struct sip_client_tx *client)
 		limit(&client->tx);
 }
 
+void sip_client_tx_abandon(struct sip_client_tx *client)
+{
+	if (!client)
+		return;
+	sip_client_tx_cancel(client, STR(""));
+	sip_client_tx_detach(client);
+	timer_stop(&client->tx.retransmit);
+}
+
 bool sip_client_tx_knows(struct sip_client_tx *client, struct str to_tag)
 {
 	uint64_t tag = hash_of(&client->tx.endpoint->clients, &to_tag, 1);
