@@ -14,14 +14,14 @@ const PROGRAM = process.env.BARESIP ?? "/usr/bin/baresip";
 const MODULES = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"].find(existsSync);
 const TONE_S = 300; // baresip hangs up at the end of its file
 
-function config({ folder, sipPort, rtpPort, controlPort, source }) {
+function config({ folder, sipPort, rtpPort, controlPort, source, rate }) {
 	return `poll_method epoll
 sip_listen 127.0.0.1:${sipPort}
 net_interface 127.0.0.1
 call_local_timeout 120
 call_max_calls 4
 audio_source aufile,${source}
-audio_srate 8000
+audio_srate ${rate}
 audio_channels 1
 audio_level no
 audio_buffer 20-160
@@ -32,6 +32,7 @@ jitter_buffer_delay 1-5
 rtp_stats no
 module_path ${MODULES}
 module g711.so
+module g722.so
 module aufile.so
 module sndfile.so
 module_tmp account.so
@@ -43,9 +44,9 @@ snd_path ${folder}/heard
 }
 
 /** @param server "ADDRESS:PORT" of the registrar's UDP; without it the phone stands alone
- *  @param codec PCMA or PCMU
+ *  @param codec PCMA, PCMU or G722, which samples at 16 kHz
  *  @param autoAnswer false: the test calls accept()
- *  @param wav file to play instead of the tone (8 kHz, mono, 16 bit)
+ *  @param wav file to play instead of the tone (the codec's rate, mono, 16 bit)
  *  @returns a Baresip, registered if there is a server */
 export async function startBaresip({
 	user = "1000",
@@ -63,20 +64,21 @@ export async function startBaresip({
 	const sipPort = await freePorts(2);
 	const rtpPort = await freePorts(40);
 	const controlPort = await freePorts(1);
+	const rate = codec === "G722" ? 16000 : 8000;
 	const source = wav ?? path.join(folder, "tone.wav");
 	const options = [
 		`auth_user=${user}`,
 		`auth_pass=${password}`,
 		`answermode=${autoAnswer ? "auto" : "manual"}`,
-		`audio_codecs=${codec}/8000/1`,
+		`audio_codecs=${codec}/${rate}/1`,
 		`regint=${server && register ? 60 : 0}`,
 		"ptime=20",
 	];
 	if (server) options.push(`outbound="sip:${server};transport=udp"`);
 
 	mkdirSync(path.join(folder, "heard"));
-	if (!wav) writeFileSync(source, writeWav(synthesize(TONE_S, 8000, [[hz, 0.4]])));
-	writeFileSync(path.join(folder, "config"), config({ folder, sipPort, rtpPort, controlPort, source }));
+	if (!wav) writeFileSync(source, writeWav(synthesize(TONE_S, rate, [[hz, 0.4]])));
+	writeFileSync(path.join(folder, "config"), config({ folder, sipPort, rtpPort, controlPort, source, rate }));
 	writeFileSync(path.join(folder, "accounts"), `<sip:${user}@${server ? domain : `127.0.0.1:${sipPort}`}>;${options.join(";")}\n`);
 	writeFileSync(path.join(folder, "contacts"), "");
 

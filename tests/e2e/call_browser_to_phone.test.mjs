@@ -6,7 +6,7 @@ import { BROWSER_HZ, firstHeard, PHONE_HZ, tail } from "./tone.mjs";
 
 const scene = setScene();
 
-for (const codec of ["PCMA", "PCMU"])
+for (const codec of ["PCMA", "PCMU", "G722"])
 	scene.test(`a browser and a phone with ${codec} hear each other`, async () => {
 		const phone = await scene.phone("1000", { codec });
 		const alice = await scene.page("alice");
@@ -20,6 +20,18 @@ for (const codec of ["PCMA", "PCMU"])
 		await alice.hangUp();
 		await phone.waitFor("CALL_CLOSED");
 	});
+
+/* The page's Opus is asked for 16 kHz then, not for a telephone's 8. */
+scene.test("with G722 each hears what a telephone's band does not hold", async () => {
+	const phone = await scene.phone("1000", { codec: "G722", hz: 5300 });
+	const alice = await scene.page("alice");
+	await alice.call("1000");
+	await alice.waitFor("talking");
+	await alice.setTone(6100);
+	await delay(2000);
+	assertHeard(await alice.hear(1000), 5300, [6100, 2700]);
+	assertHeard(tail(phone.heard(), 1), 6100, [5300, 1900]);
+});
 
 scene.test("a change of tone arrives: what is heard is the running call", async () => {
 	const phone = await scene.phone();

@@ -6,7 +6,7 @@ import { BROWSER_HZ, PHONE_HZ, tail } from "./tone.mjs";
 
 const scene = setScene();
 
-for (const codec of ["PCMA", "PCMU"])
+for (const codec of ["PCMA", "PCMU", "G722"])
 	scene.test(`a phone with ${codec} and a browser hear each other`, async () => {
 		const phone = await scene.phone("1000", { codec });
 		const alice = await scene.page("alice");
