@@ -71,6 +71,39 @@ static void timestamps_step_by_the_duration_of_the_packet_in_every_pair(void)
 	}
 }
 
+/* The phone's re-INVITE declares another ptime, and it talks in it from then on. */
+static void the_duration_of_packets_may_change_in_mid_call_in_every_pair(void)
+{
+	for (size_t k = 0; k < 4 * 4 * 6; k++) {
+		struct leg_config web = side(codec_at(k % 4), true);
+		struct leg_config plain = side(codec_at(k / 4 % 4), false);
+		unsigned ms = codec_ptime_ms(plain.codec, (unsigned)(k / 16 + 1) * 10);
+		unsigned unit = plain.codec->rtp_clock / 1000;
+		int before = check_failures;
+
+		if (web.codec == plain.codec)
+			continue; /* relayed as it comes */
+		REQUIRE(call(&web, &plain));
+		talk(0, 600);
+		phone.ptime_ms = ms;
+		struct bridge_media media = leg_media(&phone);
+		REQUIRE(bridge_end_set_media(phone.end, &media) == 0);
+		talk(600, 1800);
+		CHECK_EQ(phone.n_got, 30 + 1200 / ms);
+		CHECK_EQ(browser.n_got, 90);
+		audio_is_steady(&browser);
+		for (size_t i = 1; i < phone.n_got; i++)
+			CHECK_EQ(phone.got[i].packet.timestamp - phone.got[i - 1].packet.timestamp,
+				 unit * (i <= 30 ? 20 : ms));
+		hears_only(&browser, PHONE_HZ, BROWSER_HZ, 0.5);
+		hears_only(&phone, BROWSER_HZ, PHONE_HZ, 0.5);
+		if (check_failures > before)
+			printf("  browser %s, phone %s to %u ms\n", web.codec->name,
+			       plain.codec->name, ms);
+		hang_up();
+	}
+}
+
 /* G.722 says 8000 and samples at 16 kHz; taken at its word, sound would come out at
  * half speed and an octave low. */
 static void g722_is_160_octets_and_units_for_20_ms(void)
@@ -238,6 +271,7 @@ static void too_loud_saturates_in_every_pair(void)
 
 TESTS(every_pair_carries_each_voice_to_the_other_side_at_its_level,
       timestamps_step_by_the_duration_of_the_packet_in_every_pair,
+      the_duration_of_packets_may_change_in_mid_call_in_every_pair,
       g722_is_160_octets_and_units_for_20_ms, wide_sound_passes_between_opus_and_g722,
       a_phone_may_fall_back_from_g722_in_mid_call, g722_of_hostile_length_hurts_no_call,
       comfort_noise_of_a_phone_is_silence, too_loud_saturates_in_every_pair)
