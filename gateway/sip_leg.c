@@ -32,7 +32,7 @@ void sip_leg_note(struct sip_leg *l, const char *format, ...)
 void sip_leg_enter(struct sip_leg *l, enum sip_leg_state next)
 {
 	l->state = next;
-	if (next == TALKING && l->is_web)
+	if (next == TALKING)
 		liveness_start(&l->liveness);
 	else if (next > TALKING)
 		liveness_stop(&l->liveness);
@@ -78,6 +78,8 @@ int sip_leg_apply(struct sip_leg *l)
 	leg_media_describe(&l->media, text, sizeof(text));
 	sip_leg_note(l, "agreed %s", text);
 	leg_media_remote(&l->media, &remote);
+	if (!l->is_web)
+		liveness_hold(&l->liveness, remote.media.direction != BRIDGE_SENDRECV);
 	return session_set_remote(l->shared->workers, l->leg.session, &remote);
 }
 
@@ -156,9 +158,7 @@ static void on_quiet(void *arg, bool quiet)
 	uint64_t now = timers_now(timers_of(l));
 
 	sip_leg_note(l, quiet ? "nothing heard of the peer" : "the peer is heard again");
-	if (l->is_web)
-		liveness_media(&l->liveness, quiet,
-			       now > SESSION_QUIET_MS ? now - SESSION_QUIET_MS : 0);
+	liveness_media(&l->liveness, quiet, now > SESSION_QUIET_MS ? now - SESSION_QUIET_MS : 0);
 }
 
 static void on_digit(void *arg, char digit, unsigned duration_ms, bool passed)
@@ -296,6 +296,26 @@ static struct sdp_ip ip_of(const struct sip_addr *addr)
 	return ip;
 }
 
+/* Of a phone silence counts only once it has been heard. */
+static void watch(struct sip_leg *l)
+{
+	const struct config *config = l->shared->config;
+	uint64_t phone_ms = config->calls.phone_timeout_ms;
+
+	liveness_init(&l->liveness,
+		      &(struct liveness_config){
+			      .timers = timers_of(l),
+			      .reconnect_timeout_ms = config->calls.reconnect_timeout_ms,
+			      .page_timeout_ms = config->calls.page_timeout_ms,
+			      .silent_timeout_ms = l->is_web ? LIVENESS_MEDIA_MS : phone_ms,
+			      .silent_cause = l->is_web ? &cause_media_lost : &cause_phone_gone,
+			      .on_dead = on_dead,
+			      .arg = l,
+		      });
+	if (!l->is_web)
+		liveness_media(&l->liveness, false, 0);
+}
+
 struct sip_leg *sip_leg_make(struct sip_leg_shared *shared, const struct sip_flow *flow,
 			     const struct leg_ops *ops, const char *call_id)
 {
@@ -315,14 +335,7 @@ struct sip_leg *sip_leg_make(struct sip_leg_shared *shared, const struct sip_flo
 	l->leg.ops = ops;
 	l->leg.on_event = nobody;
 	str_copy(str_of(call_id), l->call_id, sizeof(l->call_id));
-	liveness_init(&l->liveness,
-		      &(struct liveness_config){
-			      .timers = timers_of(l),
-			      .reconnect_timeout_ms = shared->config->calls.reconnect_timeout_ms,
-			      .page_timeout_ms = shared->config->calls.page_timeout_ms,
-			      .on_dead = on_dead,
-			      .arg = l,
-		      });
+	watch(l);
 	leg_media_init(&l->media, &(struct leg_media_config){
 					  .profile = l->is_web ? SDP_WEB : SDP_PLAIN,
 					  .config = shared->config,

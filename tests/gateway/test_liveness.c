@@ -1,8 +1,8 @@
-/* The verdict on a page, from its WebSocket and its media. */
+/* The verdict on a page, from its WebSocket and its media, and on a phone from its media. */
 #include "gateway/liveness.h"
 #include "tests/check.h"
 
-enum { START = 100000, RECONNECT = 120000, PAGE = 15000 };
+enum { START = 100000, RECONNECT = 120000, PAGE = 15000, PHONE = 60000 };
 
 struct fixture {
 	struct timers timers;
@@ -28,6 +28,8 @@ static void make(struct fixture *f)
 	liveness_init(&f->l, &(struct liveness_config){ .timers = &f->timers,
 							.reconnect_timeout_ms = RECONNECT,
 							.page_timeout_ms = PAGE,
+							.silent_timeout_ms = LIVENESS_MEDIA_MS,
+							.silent_cause = &cause_media_lost,
 							.on_dead = on_dead,
 							.arg = f });
 }
@@ -206,8 +208,75 @@ static void stopped_it_says_nothing(void)
 	lives(&f);
 }
 
+/* A phone that talks, and whose silence is judged after `timeout_ms`. */
+static void phone(struct fixture *f, uint64_t timeout_ms)
+{
+	*f = (struct fixture){ 0 };
+	timers_init(&f->timers, START);
+	liveness_init(&f->l, &(struct liveness_config){ .timers = &f->timers,
+							.silent_timeout_ms = timeout_ms,
+							.silent_cause = &cause_phone_gone,
+							.on_dead = on_dead,
+							.arg = f });
+	liveness_media(&f->l, false, 0);
+	liveness_start(&f->l);
+}
+
+static void a_phone_that_falls_silent_is_gone(void)
+{
+	struct fixture f;
+
+	phone(&f, PHONE);
+	at(&f, 7000);
+	liveness_media(&f.l, true, START + 2000);
+	dies(&f, 2000 + PHONE, &cause_phone_gone);
+}
+
+static void a_phone_that_never_spoke_may_do_so(void)
+{
+	struct fixture f;
+
+	phone(&f, PHONE);
+	lives(&f);
+}
+
+static void with_no_timeout_a_phone_may_be_silent_for_ever(void)
+{
+	struct fixture f;
+
+	phone(&f, 0);
+	liveness_media(&f.l, true, START);
+	lives(&f);
+}
+
+static void a_held_phone_may_be_silent(void)
+{
+	struct fixture f;
+
+	phone(&f, PHONE);
+	liveness_media(&f.l, true, START);
+	at(&f, PHONE - 1);
+	liveness_hold(&f.l, true);
+	lives(&f);
+}
+
+static void a_phone_taken_off_hold_has_its_whole_time_again(void)
+{
+	struct fixture f;
+
+	phone(&f, PHONE);
+	liveness_hold(&f.l, true);
+	liveness_media(&f.l, true, START);
+	at(&f, 10 * PHONE);
+	liveness_hold(&f.l, false);
+	dies(&f, 11 * PHONE, &cause_phone_gone);
+}
+
 TESTS(open_and_heard_all_is_well, without_websocket_but_heard_it_may_come_back, it_came_back,
       without_websocket_and_silent_it_is_gone_soon, the_later_of_the_two_counts,
       silence_noticed_late_is_judged_at_once, heard_again_while_the_websocket_is_away,
       open_but_silent_is_lost_media, heard_again_in_time, never_heard_counts_from_the_start,
-      facts_before_the_start_are_kept_but_not_judged, stopped_it_says_nothing)
+      facts_before_the_start_are_kept_but_not_judged, stopped_it_says_nothing,
+      a_phone_that_falls_silent_is_gone, a_phone_that_never_spoke_may_do_so,
+      with_no_timeout_a_phone_may_be_silent_for_ever, a_held_phone_may_be_silent,
+      a_phone_taken_off_hold_has_its_whole_time_again)

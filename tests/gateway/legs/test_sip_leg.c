@@ -128,6 +128,12 @@ static const char *page_sdp(void)
 	"v=0\r\no=- 1 1 IN IP4 192.0.2.20\r\ns=-\r\nc=IN IP4 192.0.2.20\r\nt=0 0\r\n"              \
 	"m=audio 4000 RTP/AVP " formats "\r\n"
 
+static uint64_t net_clock(void *arg)
+{
+	(void)arg;
+	return net.now_ms;
+}
+
 static bool start(struct fixture *f, const char *sdp)
 {
 	struct config_error error;
@@ -631,12 +637,6 @@ static void an_info_that_is_no_key_is_refused_and_the_call_goes_on(void)
 	stop(&f);
 }
 
-static uint64_t net_clock(void *arg)
-{
-	(void)arg;
-	return net.now_ms;
-}
-
 /* The stack's timers run when one is due; the answer may come long after. */
 static void quiet_before_the_answer_does_not_shorten_the_wait_for_the_ack(void)
 {
@@ -655,6 +655,37 @@ static void quiet_before_the_answer_does_not_shorten_the_wait_for_the_ack(void)
 	stop(&f);
 }
 
+static void phone_reoffers(const struct fixture *f, unsigned cseq, const char *sdp)
+{
+	fake_receive(&phone,
+		     "INVITE sip:hookswitch@192.0.2.1:5060 SIP/2.0\n"
+		     "Via: SIP/2.0/UDP 192.0.2.20:5062;branch=z9hG4bKre%u\n"
+		     "Max-Forwards: 70\n"
+		     "From: <sip:1000@192.0.2.1>;tag=phone\n"
+		     "To: <sip:alice@192.0.2.1>;tag=%.*s\n"
+		     "Call-ID: %.*s\n"
+		     "CSeq: %u INVITE\n"
+		     "Contact: <sip:1000@192.0.2.20:5062>\n"
+		     "Content-Type: application/sdp\n\n%s",
+		     cseq, STR_ARG(f->at_phone->from_tag), STR_ARG(f->at_phone->call_id), cseq,
+		     sdp);
+	fake_advance(&net, 0);
+}
+
+static void phone_acks(const struct fixture *f, unsigned cseq)
+{
+	fake_receive(&phone,
+		     "ACK sip:hookswitch@192.0.2.1:5060 SIP/2.0\n"
+		     "Via: SIP/2.0/UDP 192.0.2.20:5062;branch=z9hG4bKack%u\n"
+		     "Max-Forwards: 70\n"
+		     "From: <sip:1000@192.0.2.1>;tag=phone\n"
+		     "To: <sip:alice@192.0.2.1>;tag=%.*s\n"
+		     "Call-ID: %.*s\n"
+		     "CSeq: %u ACK\n\n",
+		     cseq, STR_ARG(f->at_phone->from_tag), STR_ARG(f->at_phone->call_id), cseq);
+	fake_advance(&net, 0);
+}
+
 static void a_refresh_is_answered_with_the_same_description(void)
 {
 	struct fixture f;
@@ -662,19 +693,7 @@ static void a_refresh_is_answered_with_the_same_description(void)
 
 	REQUIRE(talking(&f));
 	for (unsigned i = 1; i <= 2; i++) {
-		fake_receive(&phone,
-			     "INVITE sip:hookswitch@192.0.2.1:5060 SIP/2.0\n"
-			     "Via: SIP/2.0/UDP 192.0.2.20:5062;branch=z9hG4bKre%u\n"
-			     "Max-Forwards: 70\n"
-			     "From: <sip:1000@192.0.2.1>;tag=phone\n"
-			     "To: <sip:alice@192.0.2.1>;tag=%.*s\n"
-			     "Call-ID: %.*s\n"
-			     "CSeq: %u INVITE\n"
-			     "Contact: <sip:1000@192.0.2.20:5062>\n"
-			     "Content-Type: application/sdp\n\n%s",
-			     i, STR_ARG(f.at_phone->from_tag), STR_ARG(f.at_phone->call_id), i,
-			     PHONE_SDP("8"));
-		fake_advance(&net, 0);
+		phone_reoffers(&f, i, PHONE_SDP("8"));
 		CHECK_EQ(fake_count(&phone, "SIP/2.0 200"), i);
 	}
 	one = fake_sent(&phone, phone.n_sent - 2);
@@ -767,10 +786,66 @@ static void half_an_ice_restart_is_refused_and_the_call_goes_on(void)
 	}
 }
 
+static void a_phone_that_is_unplugged_ends_the_call_after_its_time(void)
+{
+	struct fixture f;
+	uint64_t last;
+
+	REQUIRE(talking(&f));
+	sip_endpoint_timers(f.endpoint)->clock = net_clock;
+	last = net.now_ms;
+	fake_advance(&net, SESSION_QUIET_MS);
+	of_phone->config.events->on_quiet(of_phone->config.arg, true);
+	fake_run(&net, last + f.config->calls.phone_timeout_ms - 1);
+	CHECK_EQ(fake_count(&page, "BYE "), 0);
+	fake_run(&net, last + f.config->calls.phone_timeout_ms);
+	CHECK_EQ(fake_count(&page, "BYE "), 1);
+	CHECK(says(&page, "BYE ", "Reason: SIP;cause=408;text=\"Phone gone\""));
+	CHECK_EQ(fake_count(&phone, "BYE "), 1);
+	stop(&f);
+}
+
+static void a_phone_that_is_heard_again_in_time_keeps_the_call(void)
+{
+	struct fixture f;
+
+	REQUIRE(talking(&f));
+	fake_advance(&net, SESSION_QUIET_MS);
+	of_phone->config.events->on_quiet(of_phone->config.arg, true);
+	fake_advance(&net, f.config->calls.phone_timeout_ms - SESSION_QUIET_MS - 1);
+	of_phone->config.events->on_quiet(of_phone->config.arg, false);
+	fake_advance(&net, 10 * f.config->calls.phone_timeout_ms);
+	CHECK_EQ(f.ended, 0);
+	stop(&f);
+}
+
+static void a_phone_that_announced_silence_may_be_silent(void)
+{
+	static const char *const silent[] = { "a=recvonly\r\n", "a=inactive\r\n" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct fixture f;
+		char sdp[512];
+
+		REQUIRE(talking(&f));
+		snprintf(sdp, sizeof(sdp), "%s%s", PHONE_SDP("8"), silent[i]);
+		phone_reoffers(&f, 1, sdp);
+		phone_acks(&f, 1);
+		fake_advance(&net, SESSION_QUIET_MS);
+		of_phone->config.events->on_quiet(of_phone->config.arg, true);
+		fake_run(&net, net.now_ms + 10 * f.config->calls.phone_timeout_ms);
+		CHECK_EQ(fake_count(&page, "BYE "), 0);
+		stop(&f);
+	}
+}
+
 TESTS(nothing_above_100_before_the_phone_rings, the_phone_is_called_when_its_session_is_ready,
       one_description_toward_a_calling_page, a_page_that_hangs_up, a_phone_that_hangs_up,
       a_page_that_gives_up, a_busy_phone, a_phones_challenge_is_not_passed_on,
       nobody_answers_the_phone, a_dead_phone_ends_the_call_in_32_seconds,
+      a_phone_that_is_unplugged_ends_the_call_after_its_time,
+      a_phone_that_is_heard_again_in_time_keeps_the_call,
+      a_phone_that_announced_silence_may_be_silent,
       an_ice_restart_is_answered_here_with_new_credentials,
       half_an_ice_restart_is_refused_and_the_call_goes_on, keys_by_info_go_to_the_phone_each_once,
       a_key_for_a_phone_that_takes_none_is_answered_all_the_same,
