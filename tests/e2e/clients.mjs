@@ -1,6 +1,6 @@
 /* clients.mjs: pages that are not ours: SIP libraries as they come from npm (clients/*.js), bundled
  * and served by the gateway. */
-import { writeFileSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -9,12 +9,14 @@ import { openPage } from "./chromium.mjs";
 import { tempFolder } from "./temp.mjs";
 
 const HERE = path.join(path.dirname(fileURLToPath(import.meta.url)), "clients");
+const OWN_PAGE = path.join(HERE, "../../../web/dist");
 const LIBRARIES = ["sipjs", "jssip"];
 
 /** Bundles the pages.
- * @returns the folder to serve; LIBRARY.html is in it */
+ * @returns the folder to serve: LIBRARY.html beside the own page */
 export async function buildClients() {
 	const folder = tempFolder("clients");
+	cpSync(OWN_PAGE, folder, { recursive: true });
 	await build({
 		entryPoints: LIBRARIES.map((name) => path.join(HERE, `${name}.js`)),
 		outdir: folder,

@@ -48,3 +48,117 @@ for (const [library, options, hearsEarly] of [
 		await alice.do("hangUp");
 		await phone.ended;
 	});
+
+for (const library of ["jssip", "sipjs"])
+	scene.test(`${library} hears an announcement and then that the number is busy`, async () => {
+		const phone = await sipp("early_busy");
+		const alice = await openClient(scene, library, "alice");
+		await alice.do("call", "early", { early: true });
+		await alice.waitFor("183");
+		await delay(300);
+		assertHeard(await alice.hear(800), PHONE_HZ, [BROWSER_HZ]);
+		await alice.waitFor("ended");
+		assert.ok(alice.sip(/^<<< SIP\/2\.0 486/).length > 0);
+		await phone.ended;
+	});
+
+scene.test("the page says that the number is busy after an announcement", async () => {
+	const phone = await sipp("early_busy");
+	const alice = await scene.page("alice");
+	await alice.call("early");
+	await alice.waitFor("early");
+	assert.equal(await alice.problem(), "busy");
+	await phone.ended;
+});
+
+/* RFC 3960 §4: of several early sources one is heard, and the one that answers when it does. */
+scene.test("two phones of a user announce: the first is heard, then the one that answers", async () => {
+	const [first, second] = [await freePorts(1), await freePorts(1)];
+	const user = "bob";
+	const register = { user, password: scene.accounts[user], server: scene.gateway.server };
+	for (const each of [first, second]) await (await startSipp("register", { ...register, port: each })).ended;
+	const loser = scene.add("first", await startSipp("early_loser", { user, port: first, keys }));
+	const winner = scene.add("second", await startSipp("early_late", { user, port: second, keys: { file: toneFile(1500) } }));
+	const alice = await openClient(scene, "jssip", "alice");
+	await alice.do("call", user);
+	await alice.waitFor("183");
+	await delay(1100); // the second plays, too, by now
+	assertHeard(await alice.hear(1000), PHONE_HZ, [BROWSER_HZ, 1500]);
+	await alice.waitFor("answered");
+	await delay(300);
+	assertHeard(await alice.hear(1000), 1500, [BROWSER_HZ, PHONE_HZ]);
+	assertOneDescription(alice);
+	await alice.do("hangUp");
+	await Promise.all([loser.ended, winner.ended]);
+});
+
+/* --- ringback: heard exactly once --- */
+
+/** Counts the tones that the page itself makes: { hz: how many run now }. */
+async function watchTones(page) {
+	await page.page.addInitScript(() => {
+		window.running = new Set();
+		const Native = window.OscillatorNode;
+		window.OscillatorNode = class extends Native {
+			start(...args) {
+				super.start(...args);
+				window.running.add(this);
+			}
+			stop(...args) {
+				super.stop(...args);
+				window.running.delete(this);
+			}
+		};
+	});
+	await page.page.reload();
+}
+const ringbacks = (page) => page.page.evaluate(() => [...window.running].filter((each) => each.frequency.value === 425).length);
+const silent = async (page) => {
+	const { samples, rate } = await page.hear(800);
+	for (const hz of [425, PHONE_HZ, BROWSER_HZ]) assert.ok(level(samples, rate, hz) < -60, `${hz} Hz is heard`);
+};
+
+scene.test("while a phone rings (180) the page alone makes the tone, once, until the answer", async () => {
+	const phone = await scene.phone("1000", { autoAnswer: false });
+	const alice = await scene.page();
+	await watchTones(alice);
+	await alice.signIn("alice", scene.accounts.alice);
+	await alice.call("1000");
+	await alice.waitFor("ringing");
+	assert.equal(await ringbacks(alice), 1);
+	await silent(alice);
+	phone.accept();
+	await alice.waitFor("talking");
+	assert.equal(await ringbacks(alice), 0);
+});
+
+scene.test("the page's tone ends where an announcement begins (180, then 183)", async () => {
+	const phone = await sipp("early_late");
+	const alice = await scene.page();
+	await watchTones(alice);
+	await alice.signIn("alice", scene.accounts.alice);
+	await alice.call("early");
+	await alice.waitFor("ringing");
+	assert.equal(await ringbacks(alice), 1);
+	await alice.waitFor("early");
+	assert.equal(await ringbacks(alice), 0);
+	await delay(200);
+	assertHeard(await alice.hear(800), PHONE_HZ, [BROWSER_HZ]);
+	await alice.waitFor("talking");
+	assert.equal(await ringbacks(alice), 0);
+	await alice.hangUp();
+	await phone.ended;
+});
+
+scene.test("an announcement from the start (183): the page makes no tone", async () => {
+	const phone = await sipp("early_media");
+	const alice = await scene.page();
+	await watchTones(alice);
+	await alice.signIn("alice", scene.accounts.alice);
+	await alice.call("early");
+	await alice.waitFor("early");
+	assert.equal(await ringbacks(alice), 0);
+	await alice.waitFor("talking");
+	await alice.hangUp();
+	await phone.ended;
+});

@@ -50,6 +50,6 @@ export async function startSipp(scenario, { server, port, user = "1000", passwor
 	});
 	ended.catch(() => undefined); // who wants to know awaits it
 	while (child.code === undefined && !(await isBound(port))) await delay(20);
-	if (child.code !== undefined) throw new Error(`sipp ${scenario} ended with ${child.code} before it was ready\n${child.tail()}`);
+	if (child.code) throw new Error(`sipp ${scenario} ended with ${child.code} before it was ready\n${child.tail()}`);
 	return { port, ended, messages: () => written("messages"), stop: () => child.stop() };
 }
