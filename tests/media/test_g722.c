@@ -416,10 +416,32 @@ static void joined_bands_are_what_was_split(void)
 	CHECK(10 * log10(power / error_of(SECOND, 22, 1)) > 40);
 }
 
+/* G.722 §4.1: XL and XH have 15 bits. What hits every tap at full scale would be 26000. */
+static void bands_that_overflow_saturate_at_15_bits(void)
+{
+	static const char signs[] = "+--++-++--++++--++-++--+"; /* of the taps */
+	struct qmf low_most = { 0 }, high_most = { 0 };
+	int low = 0, high = 0;
+
+	for (int i = 0; i < QMF_TAPS; i += 2) {
+		int16_t pair[2];
+
+		for (int k = 0; k < 2; k++)
+			pair[k] = signs[i + k] == '+' ? 32767 : -32768;
+		qmf_split(&low_most, pair, &low, &high);
+		if (i == QMF_TAPS - 2)
+			CHECK_EQ(low, QMF_MOST);
+		pair[0] = (int16_t)~pair[0]; /* odd taps the other way round */
+		qmf_split(&high_most, pair, &low, &high);
+	}
+	CHECK_EQ(high, QMF_MOST);
+}
+
 TESTS(sweeps_are_spandsps_bit_for_bit, noise_is_spandsps_bit_for_bit,
       at_full_scale_only_what_they_wrap_is_decoded_differently,
       random_octets_are_decoded_as_spandsp_does, full_scale_saturates_and_never_wraps,
       extreme_samples_stay_in_range, level_is_kept_within_half_a_decibel,
       sound_above_a_telephones_band_passes, packets_of_any_length_are_one_stream,
       hostile_lengths_are_errors_and_touch_nothing, lost_packets_fade_away,
-      running_out_of_memory_leaves_nothing_behind, joined_bands_are_what_was_split)
+      running_out_of_memory_leaves_nothing_behind, joined_bands_are_what_was_split,
+      bands_that_overflow_saturate_at_15_bits)
