@@ -89,6 +89,7 @@ static void in_new(struct call *call, struct leg *from, const struct leg_event *
 			end(call, &cause_failed);
 		}
 		break;
+	case LEG_LOST:
 	case LEG_ENDED:
 		end(call, &event->cause);
 		break;
@@ -133,6 +134,7 @@ static void in_dialing(struct call *call, struct leg *from, const struct leg_eve
 	case LEG_KEY:
 		pass_key(call, from, event);
 		break;
+	case LEG_LOST:
 	case LEG_ENDED:
 		end(call, &event->cause);
 		break;
@@ -148,6 +150,7 @@ static void in_talking(struct call *call, struct leg *from, const struct leg_eve
 	case LEG_KEY:
 		pass_key(call, from, event);
 		break;
+	case LEG_LOST: /* the other side does not wait for the BYE of a dead peer */
 	case LEG_ENDED:
 		end(call, &event->cause);
 		break;

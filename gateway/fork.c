@@ -132,6 +132,7 @@ static void while_trying(struct fork *fork, struct leg *from, const struct leg_e
 		break;
 	case LEG_READY:
 	case LEG_CONFIRMED:
+	case LEG_LOST: /* it will end, the others may still answer */
 		break;
 	}
 }
@@ -145,7 +146,7 @@ static void once_answered(struct fork *fork, struct leg *from, const struct leg_
 		finish(fork);
 	} else if (event->kind == LEG_ANSWERED) {
 		from->ops->hang_up(from, &cause_elsewhere);
-	} else if (event->kind == LEG_KEY && from == fork->ear) {
+	} else if ((event->kind == LEG_KEY || event->kind == LEG_LOST) && from == fork->ear) {
 		pass_up(fork, event);
 	}
 }

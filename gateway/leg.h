@@ -17,6 +17,7 @@ enum leg_event_kind {
 	LEG_ANSWERED,  /* callee: with media */
 	LEG_CONFIRMED, /* caller: its ACK is there */
 	LEG_KEY,       /* a telephone key that came by signalling */
+	LEG_LOST,      /* its peer or its media is gone: it is about to hang up */
 	LEG_ENDED,     /* exactly once, last */
 };
 
@@ -25,7 +26,7 @@ struct leg_event {
 	unsigned status;      /* RINGING, EARLY: 180, 183 ... */
 	char key;	      /* KEY: 0-9 * # A-D */
 	unsigned duration_ms; /* KEY */
-	struct cause cause;   /* ENDED */
+	struct cause cause;   /* LOST, ENDED */
 };
 
 struct leg_ops {

@@ -61,12 +61,19 @@ void sip_leg_finish_later(struct sip_leg *l)
 	timer_start(&l->later, timers_of(l), 0, finish_later, l);
 }
 
+/* The owner is told before our BYE, which nobody may answer, has run its 32 s. It may
+ * hang us up in there, but not destroy us. */
+static void lose(struct sip_leg *l, const struct cause *cause)
+{
+	l->leg.on_event(l->leg.owner, &l->leg,
+			&(struct leg_event){ .kind = LEG_LOST, .cause = *cause });
+	l->leg.ops->hang_up(&l->leg, cause);
+}
+
 static void on_dead(void *arg, const struct cause *cause)
 {
-	struct sip_leg *l = arg;
-
-	sip_leg_note(l, "%s", cause->text);
-	l->leg.ops->hang_up(&l->leg, cause);
+	sip_leg_note(arg, "%s", cause->text);
+	lose(arg, cause);
 }
 
 int sip_leg_apply(struct sip_leg *l)
@@ -149,7 +156,7 @@ static void on_failed(void *arg, const char *why)
 	struct sip_leg *l = arg;
 
 	sip_leg_note(l, "media failed: %s", why);
-	l->leg.ops->hang_up(&l->leg, &cause_media_failed);
+	lose(l, &cause_media_failed);
 }
 
 static void on_quiet(void *arg, bool quiet)

@@ -114,3 +114,9 @@ void fake_leg_press(struct fake_leg *leg, char key, unsigned duration_ms)
 		leg->leg.owner, &leg->leg,
 		&(struct leg_event){ .kind = LEG_KEY, .key = key, .duration_ms = duration_ms });
 }
+
+void fake_leg_lose(struct fake_leg *leg, const struct cause *cause)
+{
+	leg->leg.on_event(leg->leg.owner, &leg->leg,
+			  &(struct leg_event){ .kind = LEG_LOST, .cause = *cause });
+}

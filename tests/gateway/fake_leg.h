@@ -31,3 +31,4 @@ struct fake_leg *fake_leg_new(struct tape *tape, const char *name, uint32_t numb
 void fake_leg_tell(struct fake_leg *leg, enum leg_event_kind kind, unsigned status);
 void fake_leg_end(struct fake_leg *leg, const struct cause *cause);
 void fake_leg_press(struct fake_leg *leg, char key, unsigned duration_ms);
+void fake_leg_lose(struct fake_leg *leg, const struct cause *cause);

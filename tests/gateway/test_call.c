@@ -279,6 +279,19 @@ static void a_key_of_one_side_is_for_the_other(void)
 	}
 }
 
+static void a_side_that_is_lost_ends_the_other_at_once(void)
+{
+	struct fixture f;
+
+	REQUIRE(make(&f) == 0);
+	bring(&f, CALL_TALKING);
+	fake_leg_lose(f.callee, &cause_phone_gone);
+	CHECK_STR(tape_take(&f.tape), "[ending] caller:hang-up(408) callee:hang-up(408)");
+	fake_leg_lose(f.callee, &cause_phone_gone);
+	CHECK_STR(tape_take(&f.tape), "");
+	unmake(&f);
+}
+
 static void a_key_without_another_side_is_lost(void)
 {
 	static const enum call_state states[] = { CALL_NEW, CALL_ENDING };
@@ -425,8 +438,9 @@ static void without_memory_it_fails_in_order(void)
 
 TESTS(every_event_in_every_state, a_normal_call, a_busy_callee, the_caller_gives_up_while_it_rings,
       an_answer_that_crosses_the_hang_up, both_hang_up_at_once, a_key_of_one_side_is_for_the_other,
-      a_key_without_another_side_is_lost, nobody_answers_in_time,
-      an_answered_call_has_no_ring_timeout, a_callee_that_cannot_be_dialed_owes_no_end,
-      a_caller_that_cannot_be_answered_ends_the_call, hanging_up_twice_is_once,
-      a_call_hung_up_before_it_dials_waits_for_its_caller_only, an_owner_may_free_the_call_later,
-      freeing_in_mid_call_says_nothing, without_memory_it_fails_in_order)
+      a_side_that_is_lost_ends_the_other_at_once, a_key_without_another_side_is_lost,
+      nobody_answers_in_time, an_answered_call_has_no_ring_timeout,
+      a_callee_that_cannot_be_dialed_owes_no_end, a_caller_that_cannot_be_answered_ends_the_call,
+      hanging_up_twice_is_once, a_call_hung_up_before_it_dials_waits_for_its_caller_only,
+      an_owner_may_free_the_call_later, freeing_in_mid_call_says_nothing,
+      without_memory_it_fails_in_order)

@@ -21,7 +21,7 @@ static void on_event(void *owner, struct leg *leg, const struct leg_event *event
 	static const char *const names[] = {
 		[LEG_READY] = "READY",	     [LEG_RINGING] = "RINGING",	    [LEG_EARLY] = "EARLY",
 		[LEG_ANSWERED] = "ANSWERED", [LEG_CONFIRMED] = "CONFIRMED", [LEG_ENDED] = "ENDED",
-		[LEG_KEY] = "KEY",
+		[LEG_KEY] = "KEY",	     [LEG_LOST] = "LOST",
 	};
 	struct fixture *f = owner;
 
@@ -120,6 +120,24 @@ static void keys_are_for_and_of_the_one_that_is_heard(void)
 	fake_leg_press(f.a, '7', 100);
 	fake_leg_press(f.b, '8', 100);
 	CHECK_STR(tape_take(&f.tape), "b:key(6,100) KEY(0)");
+	unmake(&f);
+}
+
+static void only_the_loss_of_who_answered_is_told(void)
+{
+	struct fixture f;
+
+	REQUIRE(dialed(&f));
+	fake_leg_tell(f.b, LEG_EARLY, 183);
+	tape_take(&f.tape);
+	fake_leg_lose(f.b, &cause_media_failed);
+	CHECK_STR(tape_take(&f.tape), "");
+	fake_leg_tell(f.a, LEG_ANSWERED, 200);
+	tape_take(&f.tape);
+	fake_leg_lose(f.c, &cause_media_failed);
+	CHECK_STR(tape_take(&f.tape), "");
+	fake_leg_lose(f.a, &cause_media_lost);
+	CHECK_STR(tape_take(&f.tape), "LOST(0)");
 	unmake(&f);
 }
 
@@ -423,13 +441,13 @@ static void without_memory_it_fails_in_order(void)
 	CHECK(oom_sweep("fork", scenario) >= 5);
 }
 
-TESTS(keys_are_for_and_of_the_one_that_is_heard, the_first_18x_wins_ringing,
-      a_180_is_shown_although_another_said_183_first, the_first_early_media_wins_the_ear,
-      the_ear_is_free_again_when_its_attempt_fails, the_first_answer_wins_and_the_losers_hear_why,
-      a_loser_that_answers_late_is_hung_up, a_silent_loser_does_not_hold_up_the_end,
-      the_best_failure_is_the_forks, a_6xx_ends_the_search_at_once, hung_up_it_waits_for_all,
-      hung_up_in_the_answer_it_still_ends, an_attempt_that_cannot_be_dialed_is_left_out,
-      none_that_can_be_dialed_is_an_error,
+TESTS(keys_are_for_and_of_the_one_that_is_heard, only_the_loss_of_who_answered_is_told,
+      the_first_18x_wins_ringing, a_180_is_shown_although_another_said_183_first,
+      the_first_early_media_wins_the_ear, the_ear_is_free_again_when_its_attempt_fails,
+      the_first_answer_wins_and_the_losers_hear_why, a_loser_that_answers_late_is_hung_up,
+      a_silent_loser_does_not_hold_up_the_end, the_best_failure_is_the_forks,
+      a_6xx_ends_the_search_at_once, hung_up_it_waits_for_all, hung_up_in_the_answer_it_still_ends,
+      an_attempt_that_cannot_be_dialed_is_left_out, none_that_can_be_dialed_is_an_error,
       an_attempt_that_failed_before_the_dial_does_not_end_the_others,
       attempts_that_all_failed_before_the_dial_are_told_after_it,
       more_attempts_than_the_limit_stay_with_their_owner, it_may_be_destroyed_in_each_of_its_events,
