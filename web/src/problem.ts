@@ -25,6 +25,7 @@ export type Reason =
   | "answered-elsewhere"
   | "connection-lost"
   | "sound-lost"
+  | "phone-gone" // nothing came from the other phone any more
   | "sound-blocked" // the browser wants a click before it plays anything
   | "no-keys" // the other side did not offer telephone-event
   | "failed";
@@ -117,6 +118,8 @@ export function callProblem(end: SipEnd, peer: string, isIncoming: boolean): Pro
 export function endProblem(end: SipEnd): Problem | undefined {
   if (end.cause === "RTP Timeout")
     return new Problem("sound-lost", "The call ended because the sound could not get through the network.");
+  if (/;text="Phone gone"/.test(end.message?.getHeader?.("Reason") ?? ""))
+    return new Problem("phone-gone", "The call ended because nothing was heard of the other phone any more. It may have lost its network.");
   if (end.cause === "Connection Error" || end.cause === "Request Timeout")
     return new Problem("connection-lost", "The call ended because the connection to the server was lost.");
   return undefined;

@@ -365,6 +365,19 @@ test("a call that loses its sound says so", async () => {
   assert.equal(seen.ended[0].problem.reason, "sound-lost");
 });
 
+test("a phone that fell silent is a problem, a phone that hung up is none", async () => {
+  for (const [reason, wanted] of [
+    ['SIP;cause=408;text="Phone gone"', "phone-gone"],
+    ['SIP;cause=200;text="Normal call clearing"', undefined],
+    [undefined, undefined],
+  ]) {
+    const { session, seen } = await inCall();
+    const message = { getHeader: (name) => (name === "Reason" ? reason : undefined) };
+    session.emit("ended", { originator: "remote", cause: "Terminated", message });
+    assert.equal(seen.ended[0].problem?.reason, wanted);
+  }
+});
+
 test("signing out ends the call and leaves", async () => {
   const { phone, agent, session } = await inCall();
   phone.signOut();
