@@ -1,8 +1,8 @@
 /* A call: two codecs, and what both sides throw at the bridge between them.
  *
  * The first octet picks the codecs; then each packet is an octet of what, an octet of
- * length and that many octets. Covers decoders (Opus, G.722), concealment, digits,
- * reordering, RTCP and the senders. */
+ * length (of a sixth of it, with the marker) and that many octets. Covers decoders (Opus,
+ * G.722), concealment, digits, reordering, RTCP and the senders. */
 #include "gateway/media/bridge.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -79,9 +79,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	MUST(bridge_join(sides[0].end, sides[1].end) == 0);
 	for (size_t i = 1, packets = 0; i + 2 <= n && packets < MOST_PACKETS; packets++) {
 		uint8_t what = bytes[i];
-		size_t rest = n - i - 2, length = bytes[i + 1] < rest ? bytes[i + 1] : rest;
+		size_t rest = n - i - 2, length = bytes[i + 1] * (what & 0x20 ? 6u : 1u);
 		struct side *side = &sides[what >> 3 & 1];
 
+		length = length < rest ? length : rest;
+		length = length < RTP_MAX_PAYLOAD ? length : RTP_MAX_PAYLOAD;
 		i += 2;
 		if ((what & 0xf0) == 0x10)
 			bridge_end_receive(side->end, bytes + i, length, now_ms);
