@@ -15,13 +15,13 @@ export class Child {
 	#process;
 	#ended;
 
-	/** @param input its standard input, whole */
+	/** @param input its standard input, whole; null: the test writes it, with write() */
 	constructor(program, args, { input = "", ...options } = {}) {
 		this.name = program.split("/").at(-1);
 		this.#process = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], ...options });
 		running.add(this.#process);
 		this.#process.stdin.on("error", () => undefined); // it may end without reading
-		this.#process.stdin.end(input);
+		if (input !== null) this.#process.stdin.end(input);
 		for (const stream of ["stdout", "stderr"])
 			this.#process[stream].setEncoding("utf8").on("data", (text) => this.#onText(stream, text));
 		this.#ended = new Promise((resolve) => {
@@ -46,6 +46,9 @@ export class Child {
 	get text() {
 		return this.lines.join("\n");
 	}
+
+	/** Writes to its standard input. */
+	write = (text) => this.#process.stdin.write(text);
 
 	#onText(stream, text) {
 		const parts = (this.#partial[stream] + text).split("\n");
