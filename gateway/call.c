@@ -98,15 +98,21 @@ static void in_new(struct call *call, struct leg *from, const struct leg_event *
 	case LEG_ANSWERED:
 	case LEG_CONFIRMED:
 	case LEG_KEY:
+	case LEG_DIRECTION:
 		break; /* nobody has been dialed */
 	}
+}
+
+static struct leg *other_side(const struct call *call, const struct leg *leg)
+{
+	return leg == call->config.caller ? call->config.callee : call->config.caller;
 }
 
 /* A key that one side pressed is for the other; some machines want them before they
  * answer. */
 static void pass_key(struct call *call, const struct leg *from, const struct leg_event *event)
 {
-	struct leg *to = from == call->config.caller ? call->config.callee : call->config.caller;
+	struct leg *to = other_side(call, from);
 
 	to->ops->key(to, event->key, event->duration_ms);
 }
@@ -130,6 +136,8 @@ static void in_dialing(struct call *call, struct leg *from, const struct leg_eve
 		join(call);
 		if (caller->ops->answer(caller, callee) != 0)
 			end(call, &cause_failed);
+		else
+			caller->ops->follow(caller, callee);
 		break;
 	case LEG_KEY:
 		pass_key(call, from, event);
@@ -140,15 +148,21 @@ static void in_dialing(struct call *call, struct leg *from, const struct leg_eve
 		break;
 	case LEG_READY:
 	case LEG_CONFIRMED:
+	case LEG_DIRECTION:
 		break;
 	}
 }
 
 static void in_talking(struct call *call, struct leg *from, const struct leg_event *event)
 {
+	struct leg *to = other_side(call, from);
+
 	switch (event->kind) {
 	case LEG_KEY:
 		pass_key(call, from, event);
+		break;
+	case LEG_DIRECTION:
+		to->ops->follow(to, from);
 		break;
 	case LEG_LOST: /* the other side does not wait for the BYE of a dead peer */
 	case LEG_ENDED:

@@ -42,6 +42,7 @@ static void take_ear(struct fork *fork, struct leg *attempt)
 	fork->ear = attempt;
 	fork->leg.session = attempt->session;
 	fork->leg.codec = attempt->codec;
+	fork->leg.peer = attempt->peer;
 }
 
 static bool all_ended(const struct fork *fork)
@@ -132,7 +133,8 @@ static void while_trying(struct fork *fork, struct leg *from, const struct leg_e
 		break;
 	case LEG_READY:
 	case LEG_CONFIRMED:
-	case LEG_LOST: /* it will end, the others may still answer */
+	case LEG_DIRECTION:
+	case LEG_LOST:
 		break;
 	}
 }
@@ -147,6 +149,9 @@ static void once_answered(struct fork *fork, struct leg *from, const struct leg_
 	} else if (event->kind == LEG_ANSWERED) {
 		from->ops->hang_up(from, &cause_elsewhere);
 	} else if ((event->kind == LEG_KEY || event->kind == LEG_LOST) && from == fork->ear) {
+		pass_up(fork, event);
+	} else if (event->kind == LEG_DIRECTION && from == fork->ear) {
+		take_ear(fork, from);
 		pass_up(fork, event);
 	}
 }
@@ -242,6 +247,14 @@ static void fork_hang_up(struct leg *leg, const struct cause *cause)
 		timer_start(&fork->later, fork->timers, 0, ended_later, fork);
 }
 
+static void fork_follow(struct leg *leg, const struct leg *other)
+{
+	struct leg *ear = fork_of(leg)->ear;
+
+	if (ear)
+		ear->ops->follow(ear, other);
+}
+
 static void fork_key(struct leg *leg, char digit, unsigned duration_ms)
 {
 	struct leg *ear = fork_of(leg)->ear;
@@ -269,6 +282,7 @@ static const struct leg_ops fork_ops = {
 	.ring = fork_ring,
 	.answer = fork_answer,
 	.key = fork_key,
+	.follow = fork_follow,
 	.hang_up = fork_hang_up,
 	.destroy = fork_destroy,
 };

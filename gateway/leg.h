@@ -16,6 +16,7 @@ enum leg_event_kind {
 	LEG_EARLY,     /* callee: it has media before the answer */
 	LEG_ANSWERED,  /* callee: with media */
 	LEG_CONFIRMED, /* caller: its ACK is there */
+	LEG_DIRECTION, /* in the call: it holds or lets go; see leg.peer */
 	LEG_KEY,       /* a telephone key that came by signalling */
 	LEG_LOST,      /* its peer or its media is gone: it is about to hang up */
 	LEG_ENDED,     /* exactly once, last */
@@ -44,6 +45,10 @@ struct leg_ops {
 	/* Lets its peer hear a telephone key (RFC 4733); nothing if it cannot. */
 	void (*key)(struct leg *leg, char digit, unsigned duration_ms);
 
+	/* The other side holds or lets go (its `peer` says what it wants): ours is told
+	 * when it can be, if anything changes for it. */
+	void (*follow)(struct leg *leg, const struct leg *other);
+
 	/* Ends it in whatever way its state needs; LEG_ENDED follows, always.
 	 * Harmless when repeated. */
 	void (*hang_up)(struct leg *leg, const struct cause *cause);
@@ -62,5 +67,6 @@ struct leg {
 	const struct codec *codec;	/* chosen with the peer; NULL: not yet */
 	const struct codec *offered[8]; /* caller: what the peer offered of ours, its order */
 	size_t n_offered;
-	unsigned max_rate; /* Hz: the widest sound that its peer may get to hear */
+	enum sdp_direction peer; /* what the peer wants to send and hear */
+	unsigned max_rate;	 /* Hz: the widest sound that its peer may get to hear */
 };

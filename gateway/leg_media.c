@@ -134,7 +134,7 @@ static struct sdp_terms terms_of(const struct leg_media *m, bool is_answer)
 		.preference = m->config.profile == SDP_WEB ? SDP_OURS_FIRST : SDP_PEERS_FIRST,
 		.formats = m->formats,
 		.n_formats = m->n_formats,
-		.direction = SDP_SENDRECV,
+		.direction = is_answer ? m->said : m->wanted,
 		.family = m->ready ? m->ours.ip.family : 0,
 		.source_is_local = m->config.peer_is_local,
 		.own = m->config.own,
@@ -142,6 +142,56 @@ static struct sdp_terms terms_of(const struct leg_media *m, bool is_answer)
 		.role = m->remote ? m->stream.setup : SDP_SETUP_NONE,
 		.line = m->remote ? m->stream.line : 0,
 	};
+}
+
+/* The peer's own wish, of what it has said to our direction. */
+static enum sdp_direction wish(enum sdp_direction said, enum sdp_direction ours,
+			       enum sdp_direction before)
+{
+	bool sends = sdp_sends(said) || (!sdp_receives(ours) && sdp_sends(before));
+	bool hears = sdp_receives(said) || (!sdp_sends(ours) && sdp_receives(before));
+
+	return sends ? (hears ? SDP_SENDRECV : SDP_SENDONLY)
+		     : (hears ? SDP_RECVONLY : SDP_INACTIVE);
+}
+
+void leg_media_want(struct leg_media *m, enum sdp_direction direction)
+{
+	m->wanted = direction;
+}
+
+enum sdp_direction leg_media_peer(const struct leg_media *m)
+{
+	return m->peer;
+}
+
+bool leg_media_is_due(const struct leg_media *m)
+{
+	return m->remote && sdp_direction_answer(m->peer, m->wanted) != m->stream.direction;
+}
+
+bool leg_media_is_refresh(const struct leg_media *m, struct str text)
+{
+	struct sdp *sdp;
+	bool same;
+
+	if (!m->remote || leg_media_is_due(m))
+		return false;
+	if (str_eq(text, m->agreed_text))
+		return true;
+	if (sdp_parse(text, &sdp, NULL) != 0)
+		return false;
+	same = m->remote->version && sdp->version == m->remote->version &&
+	       str_eq(sdp->session_id, m->remote->session_id) &&
+	       str_eq(sdp->origin_address, m->remote->origin_address) &&
+	       m->stream.line < sdp->n_media &&
+	       sdp->media[m->stream.line].direction == m->stream.media->direction &&
+	       str_eq(sdp->media[m->stream.line].ufrag, m->stream.media->ufrag) &&
+	       str_eq(sdp->media[m->stream.line].pwd, m->stream.media->pwd) &&
+	       sdp_ip_is_unspecified(&sdp->media[m->stream.line].ip) ==
+		       sdp_ip_is_unspecified(&m->stream.media->ip);
+	sdp_free(sdp);
+	return same;
 }
 
 static int take(struct leg_media *m, struct str text, bool is_answer, struct cause *cause)
@@ -176,6 +226,11 @@ static int take(struct leg_media *m, struct str text, bool is_answer, struct cau
 	copy = str_dup(text);
 	if (!copy)
 		goto out_of_memory;
+	m->peer = wish(stream.theirs,
+		       is_answer   ? m->said
+		       : m->remote ? m->stream.direction
+				   : SDP_SENDRECV,
+		       m->peer);
 	leg_media_free(m);
 	m->new_credentials = new_ufrag;
 	m->remote = remote;
@@ -197,8 +252,6 @@ int leg_media_take_offer(struct leg_media *m, struct str sdp, struct cause *caus
 
 int leg_media_take_answer(struct leg_media *m, struct str sdp, struct cause *cause)
 {
-	if (m->remote && !m->answering && str_eq(sdp, m->agreed_text))
-		return 0;
 	return take(m, sdp, true, cause);
 }
 
@@ -277,17 +330,49 @@ static void keep_numbers(struct leg_media *m)
 				m->formats[i].pt = (uint8_t)pt;
 }
 
+static void follow_swap(struct sdp_agreed *agreed, size_t one)
+{
+	if (agreed->ours == one)
+		agreed->ours = 0;
+	else if (agreed->ours == 0)
+		agreed->ours = one;
+}
+
+/* The codec in use leads our later offers, so that it stays. */
+static void agreed_first(struct leg_media *m)
+{
+	struct sdp_stream *s = &m->stream;
+	size_t at = s->codec.ours;
+	struct sdp_format format = m->formats[at];
+	const struct codec *codec = m->codecs[at];
+
+	if (at == 0)
+		return;
+	m->formats[at] = m->formats[0];
+	m->codecs[at] = m->codecs[0];
+	m->formats[0] = format;
+	m->codecs[0] = codec;
+	follow_swap(&s->codec, at);
+	if (s->event.clock)
+		follow_swap(&s->event, at);
+	for (size_t i = 0; i < s->n_more; i++)
+		follow_swap(&s->more[i], at);
+}
+
 int leg_media_offer(struct leg_media *m, struct str *out)
 {
 	if (!m->ready)
 		return -EINVAL;
-	if (m->remote)
+	if (m->remote) {
+		agreed_first(m);
 		keep_numbers(m);
+	}
+	m->said = m->wanted;
 	fill_local(m);
 	m->local.formats = m->formats;
 	m->local.n_formats = m->n_formats;
-	m->local.direction = SDP_SENDRECV;
-	m->local.setup = m->remote ? m->stream.setup : SDP_ACTPASS;
+	m->local.direction = m->said;
+	m->local.setup = SDP_ACTPASS; /* the answer has the role in force (RFC 8842 §5.5) */
 	return print(m, out);
 }
 

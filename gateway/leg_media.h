@@ -41,8 +41,11 @@ struct leg_media {
 	struct str text; /* our latest description; in mem[which] */
 	char mem[2][LEG_MEDIA_SDP];
 	unsigned which;
-	struct str agreed_text; /* the peer's text as agreed, for comparing; owned */
-	bool new_credentials;	/* the description taken last restarts ICE (RFC 8839 §4.4.1.1.1) */
+	struct str agreed_text;	   /* the peer's text as agreed, for comparing; owned */
+	enum sdp_direction wanted; /* what the other side of the call sends and hears */
+	enum sdp_direction said;   /* the direction of our latest offer */
+	enum sdp_direction peer;   /* what the peer itself wants, see leg_media_peer() */
+	bool new_credentials; /* the description taken last restarts ICE (RFC 8839 §4.4.1.1.1) */
 };
 
 void leg_media_init(struct leg_media *m, const struct leg_media_config *config);
@@ -60,6 +63,23 @@ unsigned leg_media_max_rate(const struct leg_media *m);
 
 /* The session told what it has. */
 void leg_media_set_local(struct leg_media *m, const struct session_local *ours);
+
+/* What the other side of the call wants to send and hear (sendrecv at first): our
+ * direction in offers and answers from now on, as far as the peer wants the same. */
+void leg_media_want(struct leg_media *m, enum sdp_direction direction);
+
+/* What the peer itself wants to send and hear. A peer that does not send where we
+ * would not hear it, or does not hear where we do not send, has said nothing: then it
+ * is as before (RFC 6337 §5.3: both may hold, each lets go of its own hold only). */
+enum sdp_direction leg_media_peer(const struct leg_media *m);
+
+/* Does the peer have to be told that our direction has changed? */
+bool leg_media_is_due(const struct leg_media *m);
+
+/* Is it the description that is agreed already: the same text, or the same version of
+ * it (RFC 3264 §8)? Then it changes nothing, whatever else it says, except for a hold
+ * (there are phones that do not count up) and an ICE restart. */
+bool leg_media_is_refresh(const struct leg_media *m, struct str sdp);
 
 /* The peer's offer (the first, or a later one). 0; -ENOTSUP, -EBADMSG and others
  * with *cause: nothing has changed then. */

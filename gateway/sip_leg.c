@@ -105,25 +105,6 @@ struct str sip_leg_print_headers(const struct sip_leg *l, char *mem, size_t size
 	return str_of(mem);
 }
 
-static void reject(struct sip_leg *l, const struct cause *cause)
-{
-	char warning[320] = "";
-
-	if (cause->warn)
-		snprintf(warning, sizeof(warning), "Warning: %u hookswitch \"%s\"\r\n", cause->warn,
-			 cause->detail);
-	sip_invite_reject(l->invite, cause->status, str_of(warning));
-}
-
-/* The session has restarted ICE and told its new credentials. */
-static void answer_restart(struct sip_leg *l)
-{
-	struct str sdp;
-
-	if (leg_media_answer(&l->media, &sdp) != 0 || sip_invite_accept(l->invite, sdp) != 0)
-		reject(l, &cause_failed); /* harmless if it was withdrawn */
-}
-
 /* ---- what the media session tells ---- */
 
 static void on_ready(void *arg, const struct session_local *local)
@@ -138,7 +119,7 @@ static void on_ready(void *arg, const struct session_local *local)
 	} else if (l->state == DIAL_WAITS) {
 		sip_leg_dial_now(l);
 	} else if (l->restarts && --l->restarts == 0) {
-		answer_restart(l);
+		sip_leg_answer_restart(l);
 	}
 }
 
@@ -191,30 +172,6 @@ static const struct session_events session_events = {
 
 /* ---- what SIP tells ---- */
 
-/* What to answer the peer's re-offer with. 0, or not and *cause. */
-static int agree_again(struct sip_leg *l, const struct sip_msg *request, struct str *sdp,
-		       struct cause *cause)
-{
-	int err;
-
-	*cause = cause_failed;
-	if (str_empty(request->body)) /* of an INVITE: the offer is ours to make */
-		return request->method == SIP_INVITE ? leg_media_offer(&l->media, sdp) : 0;
-	if (l->media.answering && str_eq(request->body, l->media.agreed_text))
-		return leg_media_answer(&l->media, sdp);
-	err = leg_media_take_offer(&l->media, request->body, cause);
-	if (err)
-		return err;
-	*cause = cause_failed;
-	if (l->media.new_credentials) { /* answered when the session has told its own */
-		err = sip_leg_apply(l);
-		l->restarts += !err;
-		return err;
-	}
-	err = leg_media_answer(&l->media, sdp);
-	return err ? err : sip_leg_apply(l);
-}
-
 void sip_leg_heard_on(struct sip_leg *l, const struct sip_flow *flow)
 {
 	if (!flow || flow->id == l->flow_id)
@@ -222,20 +179,6 @@ void sip_leg_heard_on(struct sip_leg *l, const struct sip_flow *flow)
 	sip_leg_note(l, "came back on another connection");
 	l->flow_id = flow->id;
 	liveness_flow(&l->liveness, false);
-}
-
-/* Answered by the leg that got it; a refresh changes nothing (RFC 3264 §8). */
-void sip_leg_on_reoffer(void *arg, const struct sip_msg *request)
-{
-	struct sip_leg *l = arg;
-	struct str sdp = { NULL, 0 };
-	struct cause cause;
-
-	sip_leg_heard_on(l, sip_invite_flow(l->invite));
-	if (agree_again(l, request, &sdp, &cause) != 0)
-		reject(l, &cause);
-	else if (!l->restarts && sip_invite_accept(l->invite, sdp) != 0)
-		reject(l, &cause_failed); /* harmless if it has been answered */
 }
 
 void sip_leg_on_ended(void *arg, const struct sip_end *end)
@@ -398,5 +341,6 @@ void sip_legs_flow_moved(struct sip_leg_shared *shared, uint64_t from, struct si
 		l->flow_id = to->id;
 		sip_invite_move(l->invite, to);
 		liveness_flow(&l->liveness, false);
+		sip_leg_catch_up(l);
 	}
 }

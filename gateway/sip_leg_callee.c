@@ -40,6 +40,7 @@ static int place(struct sip_leg *l)
 		&(struct sip_invite_config){
 			.events = &invite_events,
 			.arg = l,
+			.keeps_crossing = l->is_web,
 			.contact = str_of(contact),
 			.headers = sip_leg_print_headers(l, headers, sizeof(headers)),
 			.flow = flow,
@@ -64,6 +65,7 @@ static int dial(struct leg *leg, const struct leg *caller)
 	if (l->shared->config->media.plan == CONFIG_PLAN_RELAY)
 		leg_media_limit(&l->media, caller->offered, caller->n_offered);
 	leg_media_set_playback_rate(&l->media, caller->max_rate);
+	leg_media_want(&l->media, caller->peer);
 	if (l->state == READY)
 		return place(l);
 	if (l->state != OPENING)
@@ -127,6 +129,7 @@ static void on_answered(void *arg, const struct sip_msg *response)
 		return;
 	}
 	sip_leg_enter(l, TALKING);
+	l->leg.peer = leg_media_peer(&l->media);
 	sip_leg_tell(l, LEG_ANSWERED, 200);
 }
 
@@ -148,6 +151,8 @@ static const struct sip_invite_events invite_events = {
 	.on_progress = on_progress,
 	.on_answered = on_answered,
 	.on_reoffer = sip_leg_on_reoffer,
+	.on_reoffer_acked = sip_leg_on_reoffer_acked,
+	.on_reoffered = sip_leg_on_reoffered,
 	.on_request = sip_leg_on_request,
 	.on_ended = sip_leg_on_ended,
 };
@@ -158,6 +163,7 @@ static const struct leg_ops callee_ops = {
 	.ring = ring,
 	.answer = answer,
 	.key = sip_leg_key,
+	.follow = sip_leg_follow,
 	.hang_up = hang_up,
 	.destroy = sip_leg_destroy,
 };

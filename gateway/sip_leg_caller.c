@@ -120,11 +120,14 @@ static void on_confirmed(void *arg, const struct sip_msg *ack)
 
 	(void)ack;
 	sip_leg_tell(l, LEG_CONFIRMED, 0);
+	sip_leg_catch_up(l);
 }
 
 static const struct sip_invite_events invite_events = {
 	.on_confirmed = on_confirmed,
 	.on_reoffer = sip_leg_on_reoffer,
+	.on_reoffer_acked = sip_leg_on_reoffer_acked,
+	.on_reoffered = sip_leg_on_reoffered,
 	.on_request = sip_leg_on_request,
 	.on_ended = sip_leg_on_ended,
 };
@@ -135,6 +138,7 @@ static const struct leg_ops caller_ops = {
 	.ring = ring,
 	.answer = answer,
 	.key = sip_leg_key,
+	.follow = sip_leg_follow,
 	.hang_up = hang_up,
 	.destroy = sip_leg_destroy,
 };
@@ -162,6 +166,7 @@ int sip_leg_take(struct sip_leg_shared *shared, struct sip_server_tx *tx, const 
 	if (err)
 		goto fail;
 	l->leg.max_rate = leg_media_max_rate(&l->media);
+	l->leg.peer = leg_media_peer(&l->media);
 	l->leg.n_offered = leg_media_common(&l->media, l->leg.offered,
 					    sizeof(l->leg.offered) / sizeof(l->leg.offered[0]));
 	err = sip_leg_open_session(l, flow, (struct session_ref){ 0 });
@@ -174,6 +179,7 @@ int sip_leg_take(struct sip_leg_shared *shared, struct sip_server_tx *tx, const 
 			      &(struct sip_invite_config){
 				      .events = &invite_events,
 				      .arg = l,
+				      .keeps_crossing = l->is_web,
 				      .contact = str_of(contact),
 				      .headers = sip_leg_print_headers(l, headers, sizeof(headers)),
 			      },

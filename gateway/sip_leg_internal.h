@@ -8,6 +8,9 @@
 
 enum sip_leg_state { OPENING, DIAL_WAITS, READY, CALLING, TALKING, ENDING, ENDED };
 
+/* An offer of ours in mid-call; see sip_leg_reoffer.c. */
+enum sip_leg_offer { SETTLED, OFFERED, OFFERED_IN_200, REFUSED };
+
 struct sip_leg {
 	struct leg leg; /* first, so that a leg can be turned back */
 	struct sip_leg_shared *shared;
@@ -21,9 +24,10 @@ struct sip_leg {
 	uint64_t flow_id;
 	struct cause cause;	  /* why we end it; status 0: the peer did */
 	struct timer later;	  /* tells LEG_ENDED when no SIP will */
-	struct liveness liveness; /* web legs, while TALKING */
+	struct liveness liveness; /* while TALKING */
 
-	bool sdp_sent;	   /* caller: one 18x carried it */
+	bool sdp_sent; /* caller: one 18x carried it */
+	enum sip_leg_offer offer;
 	unsigned restarts; /* of ICE, whose new local credentials our session owes us */
 
 	char *uri, *from, *to; /* callee: owned */
@@ -58,10 +62,17 @@ void sip_leg_heard_on(struct sip_leg *l, const struct sip_flow *flow);
 /* sip_leg_request.c: a row of both roles' leg_ops. */
 void sip_leg_key(struct leg *leg, char digit, unsigned duration_ms);
 
+/* sip_leg_reoffer.c: offers anew when the peer has to be told and can be now. */
+void sip_leg_catch_up(struct sip_leg *l);
+void sip_leg_answer_restart(struct sip_leg *l);
+void sip_leg_follow(struct leg *leg, const struct leg *other); /* a row of leg_ops */
+
 /* sip_leg_callee.c: the session is ready and dial() came before. */
 void sip_leg_dial_now(struct sip_leg *l);
 
 /* Shared rows of both roles' struct sip_invite_events. */
 void sip_leg_on_reoffer(void *arg, const struct sip_msg *request);
+void sip_leg_on_reoffer_acked(void *arg, const struct sip_msg *ack);
+void sip_leg_on_reoffered(void *arg, const struct sip_msg *response);
 void sip_leg_on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *request);
 void sip_leg_on_ended(void *arg, const struct sip_end *end);

@@ -247,7 +247,7 @@ static enum stage try_media(const struct sdp_terms *terms, const struct sdp_medi
 
 	if (terms->profile == SDP_PLAIN && sdp_ip_is_unspecified(&media->ip))
 		theirs = sdp_sends(theirs) ? SDP_SENDONLY : SDP_INACTIVE;
-	stream->held = !sdp_receives(theirs);
+	stream->theirs = theirs;
 	stream->direction = sdp_direction_answer(theirs, terms->direction);
 	stream->ptime_ms = ptime_of(media);
 	return AGREED;

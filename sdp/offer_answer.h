@@ -60,7 +60,7 @@ struct sdp_stream {
 	size_t n_more;
 
 	enum sdp_direction direction; /* ours: what to print in an answer and to do */
-	bool held;		      /* the peer does not want our audio */
+	enum sdp_direction theirs;    /* as the peer said; hold by 0.0.0.0 is sendonly */
 	uint32_t ptime_ms;	      /* to send: 10, 20, ... 60 */
 
 	/* Plain. When held by 0.0.0.0 the address is unspecified: send nothing. */

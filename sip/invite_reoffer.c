@@ -49,13 +49,19 @@ static int send_reoffer(struct sip_invite *iv, struct str sdp)
 	return 0;
 }
 
+bool sip_invite_can_reoffer(const struct sip_invite *iv)
+{
+	return iv->state == SIP_INVITE_TALKING && iv->exchange == SIP_EXCHANGE_NONE && !iv->later &&
+	       !iv->ok && iv->dialog.flow;
+}
+
 int sip_invite_reoffer(struct sip_invite *iv, struct str sdp)
 {
 	if (iv->state == SIP_INVITE_ANSWERED)
 		return -EAGAIN;
 	if (iv->state != SIP_INVITE_TALKING)
 		return -EINVAL;
-	if (iv->exchange != SIP_EXCHANGE_NONE || iv->later || iv->ok)
+	if (iv->dialog.flow && !sip_invite_can_reoffer(iv))
 		return -EAGAIN;
 	return send_reoffer(iv, sdp);
 }

@@ -58,6 +58,16 @@ static void key(struct leg *leg, char digit, unsigned duration_ms)
 	tape_add(of(leg)->tape, "%s:key(%c,%u)", of(leg)->name, digit, duration_ms);
 }
 
+static void follow(struct leg *leg, const struct leg *other)
+{
+	static const char *const names[] = { [SDP_SENDRECV] = "sendrecv",
+					     [SDP_SENDONLY] = "sendonly",
+					     [SDP_RECVONLY] = "recvonly",
+					     [SDP_INACTIVE] = "inactive" };
+
+	tape_add(of(leg)->tape, "%s:follow(%s)", of(leg)->name, names[other->peer]);
+}
+
 static void hang_up(struct leg *leg, const struct cause *cause)
 {
 	tape_add(of(leg)->tape, "%s:hang-up(%u)", of(leg)->name, cause->status);
@@ -79,6 +89,7 @@ static const struct leg_ops ops = {
 	.ring = ring,
 	.answer = answer,
 	.key = key,
+	.follow = follow,
 	.hang_up = hang_up,
 	.destroy = destroy,
 };

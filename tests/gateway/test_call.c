@@ -116,6 +116,7 @@ static const struct row {
 } rows[] = {
 	{ CALL_NEW, CALLER, LEG_READY, "[dialing] callee:dial", CALL_DIALING },
 	{ CALL_NEW, CALLER, LEG_CONFIRMED, "", CALL_NEW },
+	{ CALL_NEW, CALLER, LEG_DIRECTION, "", CALL_NEW },
 	{ CALL_NEW, CALLER, LEG_ENDED, "[ending] [ended] ended(486) caller:destroy callee:destroy",
 	  CALL_ENDED },
 	{ CALL_NEW, CALLEE, LEG_READY, "", CALL_NEW },
@@ -126,11 +127,13 @@ static const struct row {
 
 	{ CALL_DIALING, CALLER, LEG_READY, "", CALL_DIALING },
 	{ CALL_DIALING, CALLER, LEG_CONFIRMED, "", CALL_DIALING },
+	{ CALL_DIALING, CALLER, LEG_DIRECTION, "", CALL_DIALING },
 	{ CALL_DIALING, CALLER, LEG_ENDED, ENDS_CALLER, CALL_ENDING },
 	{ CALL_DIALING, CALLEE, LEG_READY, "", CALL_DIALING },
 	{ CALL_DIALING, CALLEE, LEG_RINGING, "[ringing] caller:ring(183)", CALL_RINGING },
 	{ CALL_DIALING, CALLEE, LEG_EARLY, "[ringing] join caller:ring(183)", CALL_RINGING },
-	{ CALL_DIALING, CALLEE, LEG_ANSWERED, "[talking] join caller:answer", CALL_TALKING },
+	{ CALL_DIALING, CALLEE, LEG_ANSWERED,
+	  "[talking] join caller:answer caller:follow(sendrecv)", CALL_TALKING },
 	{ CALL_DIALING, CALLEE, LEG_ENDED, ENDS_CALLEE, CALL_ENDING },
 
 	{ CALL_RINGING, CALLER, LEG_READY, "", CALL_RINGING },
@@ -139,11 +142,14 @@ static const struct row {
 	{ CALL_RINGING, CALLEE, LEG_READY, "", CALL_RINGING },
 	{ CALL_RINGING, CALLEE, LEG_RINGING, "caller:ring(183)", CALL_RINGING },
 	{ CALL_RINGING, CALLEE, LEG_EARLY, "join caller:ring(183)", CALL_RINGING },
-	{ CALL_RINGING, CALLEE, LEG_ANSWERED, "[talking] join caller:answer", CALL_TALKING },
+	{ CALL_RINGING, CALLEE, LEG_ANSWERED,
+	  "[talking] join caller:answer caller:follow(sendrecv)", CALL_TALKING },
 	{ CALL_RINGING, CALLEE, LEG_ENDED, ENDS_CALLEE, CALL_ENDING },
 
 	{ CALL_TALKING, CALLER, LEG_READY, "", CALL_TALKING },
 	{ CALL_TALKING, CALLER, LEG_CONFIRMED, "", CALL_TALKING },
+	{ CALL_TALKING, CALLER, LEG_DIRECTION, "callee:follow(sendrecv)", CALL_TALKING },
+	{ CALL_TALKING, CALLEE, LEG_DIRECTION, "caller:follow(sendrecv)", CALL_TALKING },
 	{ CALL_TALKING, CALLER, LEG_ENDED, ENDS_CALLER, CALL_ENDING },
 	{ CALL_TALKING, CALLEE, LEG_READY, "", CALL_TALKING },
 	{ CALL_TALKING, CALLEE, LEG_RINGING, "", CALL_TALKING },
@@ -153,6 +159,7 @@ static const struct row {
 
 	{ CALL_ENDING, CALLER, LEG_READY, "", CALL_ENDING },
 	{ CALL_ENDING, CALLER, LEG_CONFIRMED, "", CALL_ENDING },
+	{ CALL_ENDING, CALLER, LEG_DIRECTION, "", CALL_ENDING },
 	{ CALL_ENDING, CALLER, LEG_ENDED, "", CALL_ENDING },
 	{ CALL_ENDING, CALLEE, LEG_READY, "", CALL_ENDING },
 	{ CALL_ENDING, CALLEE, LEG_RINGING, "", CALL_ENDING },
@@ -204,6 +211,7 @@ static void a_normal_call(void)
 	CHECK(!f.call);
 	CHECK_STR(tape_take(&f.tape),
 		  "[dialing] callee:dial [ringing] caller:ring(180) [talking] join caller:answer "
+		  "caller:follow(sendrecv) "
 		  "[ending] caller:hang-up(200) [ended] ended(200) caller:destroy callee:destroy");
 	unmake(&f);
 }

@@ -19,9 +19,11 @@ struct fixture {
 static void on_event(void *owner, struct leg *leg, const struct leg_event *event)
 {
 	static const char *const names[] = {
-		[LEG_READY] = "READY",	     [LEG_RINGING] = "RINGING",	    [LEG_EARLY] = "EARLY",
-		[LEG_ANSWERED] = "ANSWERED", [LEG_CONFIRMED] = "CONFIRMED", [LEG_ENDED] = "ENDED",
-		[LEG_KEY] = "KEY",	     [LEG_LOST] = "LOST",
+		[LEG_READY] = "READY",	       [LEG_RINGING] = "RINGING",
+		[LEG_EARLY] = "EARLY",	       [LEG_ANSWERED] = "ANSWERED",
+		[LEG_CONFIRMED] = "CONFIRMED", [LEG_DIRECTION] = "DIRECTION",
+		[LEG_ENDED] = "ENDED",	       [LEG_KEY] = "KEY",
+		[LEG_LOST] = "LOST",
 	};
 	struct fixture *f = owner;
 

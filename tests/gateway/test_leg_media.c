@@ -326,7 +326,7 @@ static void our_later_offer_keeps_the_numbers_agreed(void)
 	REQUIRE(leg_media_offer(&m, &text) == 0);
 	CHECK(has_line(text, "a=rtpmap:109 opus/48000/2"));
 	CHECK(has_line(text, "a=rtpmap:101 telephone-event/8000"));
-	CHECK(has_line(text, "a=setup:passive")); /* and the DTLS role */
+	CHECK(has_line(text, "a=setup:actpass")); /* RFC 8842 §5.5: the role stays */
 	CHECK(!has(text, "a=rtpmap:111 "));
 	leg_media_remote(&m, &remote);
 	CHECK_EQ(remote.media.receive[0].pt, 109);
@@ -370,18 +370,145 @@ static void the_same_answer_again_changes_nothing(void)
 {
 	static const char answer[] = "v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9"
 				     "\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
+	static struct session_remote before, after;
 	static struct leg_media m;
 	struct cause cause;
-	const struct sdp *before;
 	struct str offer;
 
 	make(&m, SDP_PLAIN);
 	set_local(&m);
 	REQUIRE(leg_media_offer(&m, &offer) == 0);
 	REQUIRE(leg_media_take_answer(&m, str_of(answer), &cause) == 0);
-	before = m.remote;
+	leg_media_remote(&m, &before);
 	CHECK_EQ(leg_media_take_answer(&m, str_of(answer), &cause), 0);
-	CHECK(m.remote == before);
+	leg_media_remote(&m, &after);
+	CHECK_EQ(after.port, 4000);
+	CHECK_EQ(after.port, before.port);
+	CHECK(after.media.send.codec == before.media.send.codec);
+	CHECK_EQ(after.media.n_receive, before.media.n_receive);
+	CHECK_EQ(after.media.direction, BRIDGE_SENDRECV);
+
+	/* but to another offer it is another answer: there are phones that always say this */
+	leg_media_want(&m, SDP_SENDONLY);
+	CHECK(leg_media_is_due(&m));
+	REQUIRE(leg_media_offer(&m, &offer) == 0);
+	CHECK(has_line(offer, "a=sendonly"));
+	REQUIRE(leg_media_take_answer(&m, str_of(answer), &cause) == 0);
+	leg_media_remote(&m, &after);
+	CHECK_EQ(after.media.direction, BRIDGE_SENDONLY);
+	CHECK(!leg_media_is_due(&m));
+	CHECK_EQ(leg_media_peer(&m), SDP_SENDRECV);
+	leg_media_free(&m);
+}
+
+/* Both may hold, and each lets go of its own hold only (RFC 6337 §5.3). What a held
+ * peer says while it must not send or hear is no wish of its own. */
+static void a_wish_is_told_from_obedience(void)
+{
+	static const struct {
+		enum sdp_direction other; /* what the other side wants */
+		const char *said;	  /* by the peer, offering */
+		enum sdp_direction peer, ours;
+	} rows[] = {
+		{ SDP_SENDRECV, "sendonly", SDP_SENDONLY, SDP_RECVONLY }, /* it holds */
+		{ SDP_SENDRECV, "sendrecv", SDP_SENDRECV, SDP_SENDRECV },
+		{ SDP_SENDRECV, "inactive", SDP_INACTIVE, SDP_INACTIVE },
+		{ SDP_SENDRECV, "sendrecv", SDP_SENDRECV, SDP_SENDRECV },
+		{ SDP_SENDONLY, "recvonly", SDP_RECVONLY, SDP_SENDONLY }, /* before it knew */
+		{ SDP_SENDONLY, "sendrecv", SDP_SENDRECV, SDP_SENDONLY }, /* the other holds */
+		{ SDP_SENDONLY, "recvonly", SDP_SENDRECV, SDP_SENDONLY }, /* a held one's refresh */
+		{ SDP_SENDONLY, "inactive", SDP_SENDONLY, SDP_INACTIVE }, /* both hold */
+		{ SDP_SENDONLY, "recvonly", SDP_SENDRECV, SDP_SENDONLY }, /* it lets go */
+		{ SDP_SENDONLY, "sendonly", SDP_SENDONLY, SDP_INACTIVE }, /* and holds again */
+		{ SDP_SENDRECV, "sendonly", SDP_SENDONLY, SDP_RECVONLY }, /* the other lets go */
+		{ SDP_SENDRECV, "sendrecv", SDP_SENDRECV, SDP_SENDRECV },
+	};
+	static struct leg_media m;
+	static struct session_remote remote;
+	struct cause cause;
+
+	make(&m, SDP_PLAIN);
+	set_local(&m);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text),
+			 "v=0\r\no=- 1 %zu IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\n"
+			 "t=0 0\r\nm=audio 4000 RTP/AVP 8\r\na=%s\r\n",
+			 i + 1, rows[i].said);
+		leg_media_want(&m, rows[i].other);
+		REQUIRE(leg_media_take_offer(&m, str_of(text), &cause) == 0);
+		leg_media_remote(&m, &remote);
+		if (leg_media_peer(&m) != rows[i].peer)
+			printf("  row %zu\n", i);
+		CHECK_EQ(leg_media_peer(&m), rows[i].peer);
+		CHECK_EQ(remote.media.direction, rows[i].ours);
+		CHECK(!leg_media_is_due(&m));
+	}
+	leg_media_free(&m);
+}
+
+/* RFC 3264 §8; sipwise/rtpengine #922: a timer's refresh carried another address */
+static void a_refresh_is_known_by_its_version(void)
+{
+	static const struct {
+		const char *version, *address, *more;
+		bool is_refresh;
+	} rows[] = {
+		{ "7", "192.0.2.9", "", true },
+		{ "7", "192.0.2.77", "", true },
+		{ "8", "192.0.2.9", "", false },
+		{ "8", "192.0.2.77", "", false },
+		{ "7", "192.0.2.9", "a=sendonly\r\n", false }, /* phones that do not count up */
+		{ "7", "0.0.0.0", "", false },
+		{ "x", "192.0.2.9", "", false },
+	};
+	static const char form[] = "v=0\r\no=- 1 %s IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 %s\r\n"
+				   "t=0 0\r\nm=audio 4000 RTP/AVP 8\r\n%s";
+	static struct leg_media m;
+	struct cause cause;
+	char text[256];
+
+	make(&m, SDP_PLAIN);
+	set_local(&m);
+	snprintf(text, sizeof(text), form, "7", "192.0.2.9", "");
+	CHECK(!leg_media_is_refresh(&m, str_of(text))); /* nothing is agreed */
+	REQUIRE(leg_media_take_offer(&m, str_of(text), &cause) == 0);
+	CHECK(leg_media_is_refresh(&m, str_of(text)));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), form, rows[i].version, rows[i].address, rows[i].more);
+		CHECK_EQ(leg_media_is_refresh(&m, str_of(text)), rows[i].is_refresh);
+	}
+	CHECK(!leg_media_is_refresh(&m, STR("v=nonsense")));
+	snprintf(text, sizeof(text), form, "7", "192.0.2.9", "");
+	leg_media_want(&m, SDP_SENDONLY); /* there is something to say */
+	CHECK(!leg_media_is_refresh(&m, str_of(text)));
+	leg_media_free(&m);
+}
+
+static void the_codec_in_use_leads_our_later_offers(void)
+{
+	static const char answer[] = "v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9"
+				     "\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 101\r\n"
+				     "a=rtpmap:101 telephone-event/8000\r\n";
+	static struct leg_media m;
+	static struct session_remote remote;
+	struct cause cause;
+	struct str offer;
+
+	make(&m, SDP_PLAIN);
+	set_local(&m);
+	REQUIRE(leg_media_offer(&m, &offer) == 0);
+	REQUIRE(leg_media_take_answer(&m, str_of(answer), &cause) == 0);
+	REQUIRE(leg_media_offer(&m, &offer) == 0);
+	CHECK(has(offer, "RTP/AVP 0 "));
+	CHECK(leg_media_codec(&m) == &codec_pcmu); /* still, before the answer */
+	leg_media_remote(&m, &remote);
+	CHECK_EQ(remote.media.send.dtmf_pt, 101);
+	REQUIRE(leg_media_take_answer(&m, str_of(answer), &cause) == 0);
+	leg_media_remote(&m, &remote);
+	CHECK(remote.media.send.codec == &codec_pcmu);
+	CHECK_EQ(remote.media.send.dtmf_pt, 101);
 	leg_media_free(&m);
 }
 
@@ -433,8 +560,9 @@ TESTS(chromiums_offer_is_answered_with_opus_and_its_event_clock,
       an_answer_asked_for_again_is_the_same_text, firefoxs_numbers_are_its_own,
       local_names_as_candidates_are_no_error, a_phones_order_is_honoured,
       a_phone_is_offered_what_phones_have, opus_parameters_are_whole,
-      the_playback_rate_is_the_other_sides,
-      a_refusal_says_why_and_changes_nothing, media_may_not_be_sent_to_ourselves,
-      our_later_offer_keeps_the_numbers_agreed, a_number_the_peer_has_taken_is_not_given_twice,
-      the_same_answer_again_changes_nothing, limited_it_lists_those_only,
+      the_playback_rate_is_the_other_sides, a_refusal_says_why_and_changes_nothing,
+      media_may_not_be_sent_to_ourselves, our_later_offer_keeps_the_numbers_agreed,
+      a_number_the_peer_has_taken_is_not_given_twice, the_same_answer_again_changes_nothing,
+      a_wish_is_told_from_obedience, a_refresh_is_known_by_its_version,
+      the_codec_in_use_leads_our_later_offers, limited_it_lists_those_only,
       without_memory_it_fails_in_order)

@@ -831,6 +831,10 @@ static void a_phone_that_announced_silence_may_be_silent(void)
 		snprintf(sdp, sizeof(sdp), "%s%s", PHONE_SDP("8"), silent[i]);
 		phone_reoffers(&f, 1, sdp);
 		phone_acks(&f, 1);
+		struct sip_msg *hold = last_of(&page, "INVITE "); /* that the page refuses */
+		REQUIRE(hold);
+		fake_reply(&page, hold, 488, NULL, "", NULL);
+		sip_msg_unref(hold);
 		fake_advance(&net, SESSION_QUIET_MS);
 		of_phone->config.events->on_quiet(of_phone->config.arg, true);
 		fake_run(&net, net.now_ms + 10 * f.config->calls.phone_timeout_ms);
