@@ -177,6 +177,16 @@ static int agree(struct reader *r)
 					 "[web] %s: expected %s beside it", has,
 					 c->web.key ? "certificate" : "key");
 	}
+	if (c->registrar.mode == CONFIG_MODE_CENTRAL &&
+	    (c->registrar.targets.n == 0 || c->registrar.targets.n > 8))
+		return config_lines_fail(
+			&r->lines,
+			line_of(r, "registrar", c->registrar.targets.n ? "targets" : "mode"),
+			"[registrar] targets: expected 1 to 8 beside mode = central");
+	/* so that a browser that vanished soon stops ringing */
+	if (c->registrar.mode == CONFIG_MODE_CENTRAL && !line_of(r, "registrar", "max_expires") &&
+	    !line_of(r, "registrar", "min_expires"))
+		c->registrar.max_expires_s = 120;
 	if (c->registrar.min_expires_s > c->registrar.max_expires_s) {
 		unsigned line = line_of(r, "registrar", "max_expires");
 

@@ -41,7 +41,7 @@ struct config_phone {
 };
 
 enum config_plan { CONFIG_PLAN_AUTO, CONFIG_PLAN_RELAY };
-enum config_mode { CONFIG_MODE_BUILT_IN };
+enum config_mode { CONFIG_MODE_BUILT_IN, CONFIG_MODE_CENTRAL };
 enum config_digest { CONFIG_DIGEST_MD5, CONFIG_DIGEST_SHA256 };
 
 /* Owns everything it points to. Text is NULL when empty. Times are in ms unless
@@ -87,6 +87,8 @@ struct config {
 		char *database; /* file */
 		uint32_t min_expires_s;
 		uint32_t max_expires_s;
+		struct config_words targets; /* mode central: sip: URIs with address literals */
+		struct config_words realms;  /* mode central: whose challenges pages may answer */
 	} registrar;
 
 	struct {
@@ -124,6 +126,7 @@ enum config_type {
 	CONFIG_CHOICE, /* one of `choices`, into an int or enum: its index */
 	CONFIG_SWITCH, /* two choices, into a bool */
 	CONFIG_DIGESTS,
+	CONFIG_TARGETS, /* list of sip:ADDRESS[:PORT][;transport=udp|tcp] */
 };
 
 struct config_key {

@@ -42,8 +42,8 @@ const struct config_key config_keys[] = {
 	{ "media", "plan", CONFIG_CHOICE, 0, 0, "auto", FIELD(media.plan), "auto or relay",
 	  "auto|relay" },
 
-	{ "registrar", "mode", CONFIG_CHOICE, 0, 0, "built-in", FIELD(registrar.mode), "built-in",
-	  "built-in" },
+	{ "registrar", "mode", CONFIG_CHOICE, 0, 0, "built-in", FIELD(registrar.mode),
+	  "built-in or central", "built-in|central" },
 	{ "registrar", "realm", CONFIG_TEXT, 1, 0, "hookswitch", FIELD(registrar.realm),
 	  "a word without quotes, blanks or colons", NULL },
 	{ "registrar", "digest", CONFIG_DIGESTS, 0, 0, "MD5", FIELD(registrar.digest),
@@ -54,6 +54,10 @@ const struct config_key config_keys[] = {
 	  FIELD(registrar.min_expires_s), "10 to 86400 seconds", NULL },
 	{ "registrar", "max_expires", CONFIG_SECONDS, 10, 86400, "3600",
 	  FIELD(registrar.max_expires_s), "10 to 86400 seconds, not below min_expires", NULL },
+	{ "registrar", "targets", CONFIG_TARGETS, 0, 0, "", FIELD(registrar.targets),
+	  "up to 8 of sip:ADDRESS[:PORT][;transport=udp or tcp]", NULL },
+	{ "registrar", "realms", CONFIG_WORDS, 0, 0, "", FIELD(registrar.realms),
+	  "a list of realms", NULL },
 
 	{ "calls", "ring_timeout", CONFIG_DURATION, 1, 3600, "60", FIELD(calls.ring_timeout_ms),
 	  "1 to 3600 seconds", NULL },

@@ -130,6 +130,28 @@ static struct str origin(struct str word)
 	return scheme ? (str_empty(host_name(str_skip(word, scheme))) ? STR("") : word) : STR("");
 }
 
+/* sip:ADDRESS[:PORT][;transport=udp|tcp] */
+static struct str target(struct str word)
+{
+	struct str rest = word, params, where;
+	char with_port[INET6_ADDRSTRLEN + 16];
+	struct config_address address;
+
+	if (!str_starts(word, STR("sip:")))
+		return STR("");
+	params = str_skip(rest, str_find(rest, ';'));
+	where = str_skip(str_head(rest, rest.n - params.n), 4);
+	if (!str_empty(params) && !str_eq(params, STR(";transport=udp")) &&
+	    !str_eq(params, STR(";transport=tcp")))
+		return STR("");
+	if (address_parse(where, true, &address) == 0)
+		return word;
+	if (where.n > INET6_ADDRSTRLEN + 2)
+		return STR("");
+	snprintf(with_port, sizeof(with_port), "%.*s:5060", STR_ARG(where));
+	return address_parse(str_of(with_port), true, &address) == 0 ? word : STR("");
+}
+
 static struct str codec(struct str word)
 {
 	static const char *const names[] = { "opus", "G722", "PCMA", "PCMU" };
@@ -275,6 +297,8 @@ int config_value_set(struct config *config, const struct config_key *key, struct
 		return words_set(field, text, host_name);
 	case CONFIG_ORIGINS:
 		return words_set(field, text, origin);
+	case CONFIG_TARGETS:
+		return words_set(field, text, target);
 	case CONFIG_CODECS:
 		err = words_set(field, text, codec);
 		return err ? err : ((struct config_words *)field)->n ? 0 : -EBADMSG;
@@ -327,6 +351,7 @@ void config_value_free(struct config *config, const struct config_key *key)
 	case CONFIG_WORDS:
 	case CONFIG_ORIGINS:
 	case CONFIG_CODECS:
+	case CONFIG_TARGETS:
 		words_free(field);
 		break;
 	case CONFIG_ADDRESS_PORTS:

@@ -213,6 +213,11 @@ int sip_name_addr_parse(struct str text, struct sip_name_addr *out)
 	return 0;
 }
 
+struct str sip_params_cut(struct str *params)
+{
+	return lex_cut(params, ';');
+}
+
 bool sip_param(struct str params, struct str name, struct str *value)
 {
 	while (!str_empty(params)) {

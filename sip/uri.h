@@ -34,6 +34,9 @@ int sip_name_addr_parse(struct str text, struct sip_name_addr *addr);
  * empty value). Names compare without case; quotes round a value are taken off. */
 bool sip_param(struct str params, struct str name, struct str *value);
 
+/* Takes the next whole parameter off a list ("a=b"); heeds quotes. */
+struct str sip_params_cut(struct str *params);
+
 /* Decodes %HH. Gives -EBADMSG for a bad escape and -ENOBUFS; *out borrows from
  * `mem`. A decoded NUL stays an octet like any other. */
 int sip_unescape(struct str s, char *mem, size_t cap, struct str *out);

@@ -183,8 +183,18 @@ static void errors_name_file_line_section_key_and_what_was_expected(void)
 		  "address" },
 		{ "[media]\nworkers = -1\n",
 		  "x.conf:2: [media] workers: expected a number from 0 to 64, not \"-1\"" },
+		{ "[registrar]\nmode = elsewhere\n",
+		  "x.conf:2: [registrar] mode: expected built-in or central, not "
+		  "\"elsewhere\"" },
 		{ "[registrar]\nmode = central\n",
-		  "x.conf:2: [registrar] mode: expected built-in, not \"central\"" },
+		  "x.conf:2: [registrar] targets: expected 1 to 8 beside mode = central" },
+		{ "[registrar]\ntargets = sip:example.org\n",
+		  "x.conf:2: [registrar] targets: expected up to 8 of "
+		  "sip:ADDRESS[:PORT][;transport=udp or tcp], not \"sip:example.org\"" },
+		{ "[registrar]\ntargets = sip:192.0.2.1;transport=tls\n",
+		  "x.conf:2: [registrar] targets: expected up to 8 of "
+		  "sip:ADDRESS[:PORT][;transport=udp or tcp], not "
+		  "\"sip:192.0.2.1;transport=tls\"" },
 		{ "[registrar]\ndigest = MD5 MD5\n",
 		  "x.conf:2: [registrar] digest: expected MD5, "
 		  "SHA-256 or both, each once, not \"MD5 MD5\"" },
@@ -234,6 +244,32 @@ static void errors_name_file_line_section_key_and_what_was_expected(void)
 			check_failures++;
 		}
 	}
+}
+
+static void a_central_registrar_has_targets_and_short_registrations(void)
+{
+	struct config *c = NULL;
+	struct config_error error;
+
+	CHECK_EQ(parse("[registrar]\nmode = central\n"
+		       "targets = sip:192.0.2.1, sip:[2001:db8::1]:5070;transport=tcp\n"
+		       "realms = example.org\n",
+		       &c, &error),
+		 0);
+	REQUIRE(c);
+	CHECK_EQ(c->registrar.mode, CONFIG_MODE_CENTRAL);
+	CHECK_EQ(c->registrar.targets.n, 2);
+	CHECK_STR(str_of(c->registrar.targets.list[1]), "sip:[2001:db8::1]:5070;transport=tcp");
+	CHECK_STR(str_of(c->registrar.realms.list[0]), "example.org");
+	CHECK_EQ(c->registrar.max_expires_s, 120);
+	config_free(c);
+	c = NULL;
+	CHECK_EQ(parse("[registrar]\nmode = central\ntargets = sip:192.0.2.1\nmax_expires = 600\n",
+		       &c, &error),
+		 0);
+	REQUIRE(c);
+	CHECK_EQ(c->registrar.max_expires_s, 600);
+	config_free(c);
 }
 
 static void files_that_are_no_text_are_refused(void)
@@ -361,6 +397,7 @@ static void running_out_of_memory_leaves_nothing_behind(void)
 }
 
 TESTS(an_empty_file_means_the_defaults, values_reach_their_fields,
-      errors_name_file_line_section_key_and_what_was_expected, files_that_are_no_text_are_refused,
+      errors_name_file_line_section_key_and_what_was_expected,
+      a_central_registrar_has_targets_and_short_registrations, files_that_are_no_text_are_refused,
       addresses_are_replaced_by_the_command_line, the_sample_shows_every_key_with_its_default,
       the_sample_is_a_good_file, running_out_of_memory_leaves_nothing_behind)
