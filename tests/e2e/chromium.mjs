@@ -10,6 +10,9 @@ import { BROWSER_HZ } from "./tone.mjs";
 const EXECUTABLE = process.env.CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
 const HOOKS = await readFile(new URL("./page_hooks.js", import.meta.url), "utf8");
 
+/** page_hooks.js as an expression, called with `settings`. */
+export const hooks = (settings) => `(${HOOKS.trim().replace(/^\/\*[\s\S]*?\*\/\s*/, "")})(${JSON.stringify(settings)})`;
+
 /** @param fakeUi false: the microphone is not granted, so the browser hides its addresses (mDNS)
  *  @returns a Playwright browser; close() it */
 export async function launchChromium({ fakeUi = true } = {}) {
@@ -40,7 +43,7 @@ export async function openPage(browser, url, { hz = BROWSER_HZ, amplitude = 0.4,
 		socket.on("framesent", ({ payload }) => phone.log.push(`>>> ${payload}`));
 		socket.on("framereceived", ({ payload }) => phone.log.push(`<<< ${payload}`));
 	});
-	await page.addInitScript(`(${HOOKS.trim().replace(/^\/\*[\s\S]*?\*\/\s*/, "")})(${JSON.stringify({ hz, amplitude, microphone })})`);
+	await page.addInitScript(hooks({ hz, amplitude, microphone }));
 	await page.goto(url);
 	return phone;
 }

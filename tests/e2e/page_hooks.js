@@ -1,7 +1,7 @@
 /* page_hooks.js: runs in the browser before the page does. Replaces the microphone by a tone and
  * listens to what the page's connections receive. It is plain script: it is injected as text. */
-(({ hz, amplitude, microphone }) => {
-	const RATE = 16000;
+(({ hz, amplitude, microphone, rate = 16000 }) => {
+	const RATE = rate; // 0: the browser's own (Firefox joins no two)
 	const hooks = { connections: [], recordings: [], dtmf: [] };
 	Object.defineProperty(window, "e2e", { value: hooks });
 
@@ -26,7 +26,7 @@
 
 	/* --- what is heard: one recorder per remote track, from the first sample on --- */
 	function record(track) {
-		const context = (hooks.ear ??= new AudioContext({ sampleRate: RATE }));
+		const context = (hooks.ear ??= new AudioContext(RATE ? { sampleRate: RATE } : {}));
 		const source = new MediaStreamAudioSourceNode(context, { mediaStream: new MediaStream([track]) });
 		const tap = context.createScriptProcessor(2048, 1, 1); // no worklet: the page's CSP forbids blobs
 		const recording = { chunks: [], rate: context.sampleRate, since: 0 };
@@ -52,7 +52,7 @@
 	/** Forgets what was heard so far; waits; gives what came meanwhile as base64 of 16-bit samples. */
 	hooks.hear = async (ms) => {
 		const recording = hooks.recordings.at(-1);
-		if (!recording) return { rate: RATE, base64: "" };
+		if (!recording) return { rate: RATE || 48000, base64: "" };
 		if (ms !== undefined) {
 			recording.chunks.length = 0;
 			await new Promise((resolve) => setTimeout(resolve, ms));
