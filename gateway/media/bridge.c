@@ -6,6 +6,7 @@
  *
  * What must stay true: audio and digits reach the partner only through put(). */
 #include "gateway/media/bridge_end.h"
+#include "gateway/media/red.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -151,13 +152,13 @@ static void tell_digit(struct bridge_end *end, const struct dtmf_news *news, uin
 	}
 }
 
-static const struct codec *codec_of(const struct bridge_end *end, uint8_t pt)
+static const struct receiver_format *format_of(const struct bridge_end *end, uint8_t pt)
 {
 	const struct bridge_media *media = &end->media.negotiated;
 
 	for (size_t i = 0; i < media->n_receive; i++)
 		if (media->receive[i].pt == pt)
-			return media->receive[i].codec;
+			return &media->receive[i];
 	return NULL;
 }
 
@@ -196,22 +197,42 @@ static void take_event(struct bridge_end *end, const struct rtp_packet *packet, 
 		tell_digit(end, &news[i], now_ms);
 }
 
+/* The packet as it would be without RFC 2198; false if it is malformed or empty. */
+static bool relay_form(const struct receiver_format *format, const struct rtp_packet *packet,
+		       struct rtp_packet *out)
+{
+	struct red_block blocks[RED_MAX_BLOCKS];
+
+	*out = *packet;
+	if (!format->red)
+		return true;
+
+	int n = red_parse(packet->payload, packet->bytes, blocks);
+	if (n < 0)
+		return false;
+	out->payload = blocks[n - 1].payload;
+	out->bytes = blocks[n - 1].bytes;
+	return out->bytes > 0;
+}
+
 static void take_audio(struct bridge_end *end, const struct rtp_packet *packet,
-		       const struct codec *codec, uint64_t now_ms)
+		       const struct receiver_format *format, uint64_t now_ms)
 {
 	struct bridge_end *partner = end->partner;
+	struct bridge_item item = { .kind = BRIDGE_PACKET };
 
-	rtp_stats_put(&end->stats, packet, codec->rtp_clock, now_ms);
+	rtp_stats_put(&end->stats, packet, format->codec->rtp_clock, now_ms);
 	if (!partner || !partner->media.known) {
 		end->counts.no_partner++;
 		return;
 	}
 
-	end->counts.relaying = codec == partner->media.negotiated.send.codec;
-	if (end->counts.relaying) {
+	end->counts.relaying = format->codec == partner->media.negotiated.send.codec;
+	if (end->counts.relaying && relay_form(format, packet, &item.packet)) {
 		end->counts.relayed++;
-		pass(end, &(struct bridge_item){ .kind = BRIDGE_PACKET, .packet = *packet },
-		     now_ms);
+		pass(end, &item, now_ms);
+	} else if (end->counts.relaying) {
+		end->counts.malformed++;
 	} else if (end->receiver) {
 		receiver_put(end->receiver, packet, now_ms);
 	}
@@ -234,17 +255,17 @@ void bridge_end_receive(struct bridge_end *end, const uint8_t *bytes, size_t n_b
 		return;
 	}
 
-	const struct codec *codec = codec_of(end, packet.pt);
+	const struct receiver_format *format = format_of(end, packet.pt);
 	unsigned event_clock = event_clock_of(end, packet.pt);
 	if (event_clock) {
 		take_event(end, &packet, event_clock, now_ms);
-	} else if (!codec) {
+	} else if (!format) {
 		end->counts.unknown_pt++;
 		take_not_audio(end, &packet, now_ms);
 	} else if (packet.bytes == 0) {
 		take_not_audio(end, &packet, now_ms);
 	} else {
-		take_audio(end, &packet, codec, now_ms);
+		take_audio(end, &packet, format, now_ms);
 	}
 }
 
@@ -289,6 +310,10 @@ void bridge_add_receiver_counts(const struct bridge_end *end, struct receiver_co
 	sum->recovered += counts.recovered;
 	sum->made_up_ms += counts.made_up_ms;
 	sum->late += counts.late;
+	sum->cut_ms += counts.cut_ms;
+	sum->put_in_ms += counts.put_in_ms;
+	sum->depth_ms = counts.depth_ms;
+	sum->target_ms = counts.target_ms;
 }
 
 void bridge_end_counts(const struct bridge_end *end, struct bridge_counts *out)

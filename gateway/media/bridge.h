@@ -6,7 +6,7 @@
  * Each leg's session owns one end. An end lives with or without a partner:
  * alone, its packets are counted and dropped. Both ends use the same codec:
  * packets are relayed (new SSRC, sequence, timestamp, payload type), decoded
- * nowhere. Otherwise: reorder, decode, encode. An end reaches its partner only
+ * nowhere. Otherwise: buffer, decode, encode. An end reaches its partner only
  * through one function that takes a struct bridge_item.
  *
  * One loop runs both ends. Nothing is allocated while packets flow. No socket,

@@ -39,8 +39,10 @@ static int plan(const struct bridge_end *from, const struct bridge_media *hears_
 {
 	bool relays = false;
 
+	unsigned ptime_ms = codec_ptime_ms(sends->send.codec, sends->send.ptime_ms);
 	*out = (struct receiver_config){
 		.far_conceals = to->config.far_conceals,
+		.frame_ms = ptime_ms % RECEIVER_FRAME_MS ? 10 : RECEIVER_FRAME_MS,
 		.events = &bridge_receiver_events,
 		.arg = (void *)from,
 	};
@@ -65,7 +67,8 @@ static bool same_formats(const struct receiver_config *one, const struct receive
 		return false;
 	for (size_t i = 0; i < one->n_formats; i++)
 		if (one->formats[i].pt != other->formats[i].pt ||
-		    one->formats[i].codec != other->formats[i].codec)
+		    one->formats[i].codec != other->formats[i].codec ||
+		    one->formats[i].red != other->formats[i].red)
 			return false;
 	return one->far_conceals == other->far_conceals;
 }
@@ -111,8 +114,11 @@ static void commit(struct change *change)
 	struct bridge_end *end = change->end;
 
 	sender_commit(end->sender);
-	if (change->keeps_receiver)
+	if (change->keeps_receiver) {
+		end->receiver_config.frame_ms = change->config.frame_ms;
+		receiver_set_frame(end->receiver, change->config.frame_ms);
 		return;
+	}
 	close_receiver(end);
 	end->receiver = change->receiver;
 	end->receiver_config = change->config;

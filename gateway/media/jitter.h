@@ -1,48 +1,64 @@
-/* jitter.h: puts the packets of one stream back into their order.
+/* jitter.h: the packets of one stream that came and were not played yet, in order,
+ * each with its place in media time; and how long to wait for others.
  *
- * A packet that comes in order leaves at once, so a clean network costs no
- * delay. Behind a gap packets wait up to JITTER_HOLD_MS for the missing one.
- * An adaptive play-out buffer takes this place with the same doors. */
+ * The adaptive jitter buffer's store. When what is played is receiver_playout.c's. */
 #pragma once
 
+#include "gateway/media/delay.h"
 #include "gateway/media/rtp.h"
 
 enum {
-	JITTER_SLOTS = 16, /* packets held behind a gap at most */
-	JITTER_HOLD_MS = 40,
+	JITTER_SLOTS = 24,	    /* packets held; 200 ms of 10 ms ones and some more */
+	JITTER_MOST_JUMP_MS = 2000, /* media time against the clock: more is another time */
 };
 
-struct jitter_frame {
-	struct rtp_packet packet; /* payload is valid until the next jitter_put() */
-	unsigned missing;	  /* packets lost directly before it */
-	bool restarted;		  /* no relation to what came before */
-};
-
-struct jitter_slot {
+struct jitter_packet {
 	bool used;
-	uint64_t came_ms;
-	struct rtp_packet packet;
+	bool audio; /* otherwise it only keeps its place in the order */
+	uint8_t pt;
+	uint16_t seq;
+	int64_t at; /* media time of its start, in samples */
+	size_t bytes;
 	uint8_t payload[RTP_MAX_PAYLOAD];
 };
 
 struct jitter {
+	unsigned pcm_rate; /* Hz: what media time counts */
+	unsigned clock;	   /* Hz: of the stream's timestamps; 0: no audio yet */
 	struct rtp_order order;
-	uint16_t next;	/* sequence number of the frame to come */
-	bool restarted; /* ... which starts over */
-	unsigned held;	/* slots used */
-	unsigned late;	/* packets dropped: too late, or twice */
-	struct jitter_slot slots[JITTER_SLOTS];
+	uint16_t next;	     /* sequence number to be played next */
+	bool restarted;	     /* what is held has no relation to what was played */
+	uint32_t timestamp;  /* of the audio packet that came last ... */
+	int64_t media;	     /* ... and without its wraps */
+	unsigned strays;     /* audio packets in a row whose time jumped */
+	int64_t stray_ms;    /* ... transit of the last */
+	unsigned held, late; /* late: packets dropped, too late or twice */
+	struct delay delay;
+	struct jitter_packet slots[JITTER_SLOTS];
 };
 
-void jitter_init(struct jitter *jitter);
+void jitter_init(struct jitter *jitter, unsigned pcm_rate);
 
-/* Takes a copy of the packet. A payload of 0 octets keeps a place in the order
- * (for packets that are no audio). True if it was kept; late ones, duplicates
- * and strays are not. Call jitter_get() until false after each. */
-bool jitter_put(struct jitter *jitter, const struct rtp_packet *packet, uint64_t now_ms);
+/* Takes a copy of an audio packet, whose timestamps count `clock` Hz. True if the
+ * stream goes on with it; a duplicate, a late or a stray one is false. */
+bool jitter_put(struct jitter *jitter, const struct rtp_packet *packet, unsigned clock,
+		uint64_t now_ms);
 
-/* The next packet in order, if it is there or what is before it is given up. */
-bool jitter_get(struct jitter *jitter, uint64_t now_ms, struct jitter_frame *out);
+/* A packet `back` before the one just taken by jitter_put(), sent once more: its
+ * sequence number and timestamp are set. It fills its place if that is empty. */
+void jitter_put_again(struct jitter *jitter, const struct rtp_packet *packet);
 
-/* When jitter_get() may have something without a further packet; UINT64_MAX: never. */
-uint64_t jitter_due(const struct jitter *jitter);
+/* A packet without audio (a telephone-event): nobody shall take its number for a loss. */
+void jitter_put_empty(struct jitter *jitter, const struct rtp_packet *packet);
+
+/* The first of those held, NULL for none; `*missing` packets before it are not there. */
+struct jitter_packet *jitter_first(struct jitter *jitter, unsigned *missing);
+
+/* It was played, or given up. */
+void jitter_take(struct jitter *jitter, struct jitter_packet *packet);
+
+/* A lost packet's place was played. */
+void jitter_skip(struct jitter *jitter);
+
+/* How late `at` is played at now_ms, against the fastest packet. */
+int64_t jitter_lead_ms(const struct jitter *jitter, int64_t at, uint64_t now_ms);

@@ -1,24 +1,30 @@
 /* receiver.h: from one leg's RTP to PCM.
  *
- *   packets -> jitter -> decode --------------> on_pcm
- *                 lost -> recover or make up -> on_pcm
- *                 lost, but the far side conceals -> on_gap
+ *   far side conceals (a browser): packets -> reorder -> decode -> on_pcm
+ *                                             lost --------------> on_gap
+ *
+ *   it does not (a phone):  packets -> jitter -> decode, recover or make up -> splice
+ *                                                     a frame per frame_ms -> on_pcm
  *
  * It holds the decoders of one direction of a call; all is allocated at open. */
 #pragma once
 
 #include "gateway/media/codec.h"
-#include "gateway/media/jitter.h"
+#include "gateway/media/rtp.h"
 
 enum {
 	RECEIVER_MAX_FORMATS = 8,
-	RECEIVER_MAX_CONCEAL_MS = 100, /* a longer loss is a gap */
-	RECEIVER_MAX_GAP_MS = 10000,   /* a longer jump starts over */
+	RECEIVER_MAX_GAP_MS = 10000, /* a longer jump starts over */
+	RECEIVER_FRAME_MS = 20,	     /* ... of PCM, unless configured */
+	RECEIVER_START_MS = 10,	     /* from the first packet to its sound */
+	RECEIVER_CEILING_MS = 200,   /* longest a packet waits to be played */
+	RECEIVER_STOP_MS = 1000,     /* without packets: no sound is made up any more */
 };
 
 struct receiver_format {
 	uint8_t pt;
 	const struct codec *codec;
+	bool red; /* its packets carry earlier ones, too (RFC 2198); blocks have own types */
 };
 
 struct receiver_events {
@@ -34,7 +40,8 @@ struct receiver_config {
 	struct receiver_format formats[RECEIVER_MAX_FORMATS];
 	size_t n_formats;
 	unsigned pcm_rate; /* Hz, of on_pcm; each codec must be able to do it */
-	bool far_conceals; /* tell losses by on_gap instead of making up audio */
+	bool far_conceals; /* tell losses by on_gap, delay nothing; else play by a clock */
+	unsigned frame_ms; /* ... of so long a step, 10 or 20 (0: 20) */
 	const struct receiver_events *events;
 	void *arg;
 };
@@ -46,6 +53,10 @@ struct receiver_counts {
 	uint32_t recovered;   /* losses repaired with in-band FEC */
 	uint32_t made_up_ms;  /* of audio, without FEC */
 	uint32_t late;	      /* packets that came too late, or twice */
+	uint32_t cut_ms;      /* of audio, to catch up */
+	uint32_t put_in_ms;   /* ... to wait longer for packets */
+	unsigned depth_ms;    /* the fastest packet waits so long now */
+	unsigned target_ms;   /* ... and should */
 };
 
 struct receiver;
@@ -53,6 +64,9 @@ struct receiver;
 /* 0, -EINVAL for no formats or a rate a codec cannot do, -ENOMEM. */
 int receiver_open(const struct receiver_config *config, struct receiver **out);
 void receiver_close(struct receiver *receiver); /* NULL is fine */
+
+/* The step of the clock from now on; the sound goes on unbroken. */
+void receiver_set_frame(struct receiver *receiver, unsigned frame_ms);
 
 /* Takes a packet of one of its formats, or one that is no audio (its place in
  * the order is kept). */

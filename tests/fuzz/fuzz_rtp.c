@@ -1,5 +1,5 @@
 /* One RTP packet, and the order that a stream of headers makes. */
-#include "gateway/media/jitter.h"
+#include "gateway/media/reorder.h"
 #include "tests/fuzz/fuzz.h"
 
 static void one(const uint8_t *bytes, size_t n)
@@ -22,11 +22,11 @@ static void one(const uint8_t *bytes, size_t n)
 /* Four octets a packet: sequence number, SSRC, milliseconds since the last. */
 static void stream(const uint8_t *bytes, size_t n)
 {
-	static struct jitter jitter;
-	struct jitter_frame frame;
+	static struct reorder reorder;
+	struct reorder_frame frame;
 	uint64_t now_ms = 1;
 
-	jitter_init(&jitter);
+	reorder_init(&reorder);
 	for (size_t i = 0; i + 4 <= n; i += 4) {
 		const struct rtp_packet packet = {
 			.seq = (uint16_t)(bytes[i] << 8 | bytes[i + 1]),
@@ -35,10 +35,10 @@ static void stream(const uint8_t *bytes, size_t n)
 			.bytes = bytes[i + 2] & 3,
 		};
 		now_ms += bytes[i + 3];
-		jitter_put(&jitter, &packet, now_ms);
-		while (jitter_get(&jitter, now_ms, &frame))
+		reorder_put(&reorder, &packet, now_ms);
+		while (reorder_get(&reorder, now_ms, &frame))
 			MUST(frame.missing <= RTP_ORDER_MOST_AHEAD);
-		MUST(jitter.held <= JITTER_SLOTS && jitter_due(&jitter) > now_ms);
+		MUST(reorder.held <= REORDER_SLOTS && reorder_due(&reorder) > now_ms);
 	}
 }
 

@@ -65,6 +65,7 @@ static void any_ptime_comes_in_and_the_declared_one_goes_out(void)
 			plain.ptime_ms = out_ms;
 			REQUIRE(call(&web, &plain));
 			talk(0, 1200);
+			run(1200);
 			CHECK_EQ(phone.n_got, 1200 / out_ms);
 			CHECK_EQ(browser.n_got, 1200 / web.ptime_ms);
 			CHECK_EQ(phone.got[0].packet.bytes, 8 * out_ms);
@@ -95,25 +96,28 @@ static void lost_packets_are_concealed_toward_the_phone(void)
 	uint8_t packet[RTP_MAX_PACKET];
 
 	REQUIRE(call(&browser_opus, &phone_pcma));
-	for (uint64_t now_ms = 0; now_ms < 10000; now_ms += 20) {
+	for (uint64_t now_ms = 0; now_ms < 10000; now_ms += 10) {
 		run(now_ms);
-		size_t bytes = leg_pack(&browser, BROWSER_HZ, 8000, packet);
+		if (now_ms % 20 != 0)
+			continue;
+		size_t bytes = leg_pack(&browser, 300, now_ms / 200 % 2 ? 12000 : 3000, packet);
 		if (now_ms / 20 % 10 != 5)
 			bridge_end_receive(browser.end, packet, bytes, now_ms);
 	}
-	run(11000);
 	bridge_end_counts(browser.end, &counts);
-	CHECK_EQ(counts.receiver.lost, 50);
-	CHECK_EQ(counts.lost, 50);
-	CHECK(counts.receiver.recovered + counts.receiver.made_up_ms / 20 == 50);
-	CHECK(counts.receiver.recovered > 0); /* SILK spends FEC on what sounds like speech */
+	CHECK(counts.receiver.lost == 50 || counts.receiver.lost == 49);
+	CHECK_EQ(counts.lost, 50); /* its network's, for the report; not what is left */
+	/* SILK spends FEC on the loud ones alone; the rest is made up. */
+	CHECK(counts.receiver.recovered >= 20);
+	CHECK(counts.receiver.recovered + counts.receiver.made_up_ms / 20 >= 49);
+	CHECK(counts.receiver.recovered + counts.receiver.made_up_ms / 20 <= 51);
 	CHECK_EQ(phone.n_got, 500);
 	audio_is_steady(&phone);
 
 	size_t n = leg_hear(&phone, heard, PCM);
 	REQUIRE(n == 80000);
 	for (size_t at = 1600; at < n; at += 160)
-		CHECK(rms(heard + at, 160) > 500); /* a tone upsets SILK, but no hole */
+		CHECK(rms(heard + at, 160) > 300); /* no hole */
 	hang_up();
 }
 
@@ -158,8 +162,10 @@ static void reordered_packets_are_put_right(void)
 				bytes[i] = leg_pack(&browser, BROWSER_HZ, 8000, packet[i]);
 			bridge_end_receive(browser.end, packet[1], bytes[1], now_ms);
 			bridge_end_receive(browser.end, packet[0], bytes[0], now_ms + 3);
+			run(now_ms + 10);
+			run(now_ms + 30);
 		}
-		run(5000);
+		run(4010);
 		bridge_end_counts(browser.end, &counts);
 		CHECK_EQ(counts.receiver.lost, 0);
 		REQUIRE(phone.n_got == 201);
@@ -175,24 +181,48 @@ static void reordered_packets_are_put_right(void)
 	}
 }
 
+static void nobody_talks(uint64_t from_ms, uint64_t to_ms)
+{
+	for (uint64_t now_ms = from_ms; now_ms < to_ms; now_ms += 10)
+		run(now_ms);
+}
+
+/* Toward the phone the clock goes on for a second, with comfort noise. */
 static void a_browser_that_falls_silent_is_no_loss(void)
 {
 	struct bridge_counts counts;
+	size_t marker = 0;
 
 	REQUIRE(call(&browser_opus, &phone_pcma));
 	talk(0, 1000);
 	browser.timestamp += 48000; /* DTX: time passes, no number is used */
+	nobody_talks(1000, 2000);
+	CHECK(phone.n_got >= 97 && phone.n_got <= 99);
 	talk(2000, 2500);
-	browser.timestamp += 960 * 3; /* short enough to be made up, but no loss */
+	browser.timestamp += 960 * 3;
+	nobody_talks(2500, 2560);
 	talk(2560, 3060);
 	bridge_end_counts(browser.end, &counts);
 	CHECK_EQ(counts.receiver.lost, 0);
-	CHECK_EQ(counts.receiver.made_up_ms, 0);
-	REQUIRE(phone.n_got == 100);
-	CHECK_EQ(phone.got[75].packet.timestamp - phone.got[74].packet.timestamp, 160 + 480);
-	CHECK_EQ(phone.got[50].packet.timestamp - phone.got[49].packet.timestamp, 160 + 8000);
-	CHECK(phone.got[50].packet.marker);
-	CHECK_EQ((uint16_t)(phone.got[50].packet.seq - phone.got[49].packet.seq), 1);
+	CHECK_EQ(counts.receiver.late, 0);
+	CHECK(counts.receiver.made_up_ms <= 1100);
+
+	for (size_t i = 1; i < phone.n_got; i++) {
+		const struct rtp_packet *p = &phone.got[i].packet,
+					*before = &phone.got[i - 1].packet;
+
+		CHECK_EQ((uint16_t)(p->seq - before->seq), 1);
+		if (p->marker)
+			marker = i;
+		else
+			CHECK_EQ(p->timestamp - before->timestamp, 160);
+	}
+	/* The pause was no jump: the timeline is that of the clock on the wall. */
+	REQUIRE(marker > 0);
+	uint32_t units = phone.got[phone.n_got - 1].packet.timestamp -
+			 phone.got[0].packet.timestamp;
+	uint64_t ms = phone.got[phone.n_got - 1].ms - phone.got[0].ms;
+	CHECK(llabs((long long)units / 8 - (long long)ms) <= 40);
 	hang_up();
 }
 
@@ -203,6 +233,7 @@ static void too_loud_saturates(void)
 	for (uint64_t now_ms = 0; now_ms < 2000; now_ms += 20) {
 		leg_talk(&browser, 400, 60000, now_ms);
 		leg_talk(&phone, 400, 60000, now_ms);
+		run(now_ms + 10);
 	}
 	struct leg *legs[] = { &browser, &phone };
 	for (int i = 0; i < 2; i++) {
@@ -287,6 +318,7 @@ static void rtcp_tells_loss_and_round_trip_and_never_ends_a_call(void)
 		else
 			leg_talk(&browser, 440, 8000, now_ms);
 		leg_talk(&phone, 440, 8000, now_ms);
+		run(now_ms + 10);
 	}
 	int n = bridge_end_write_rtcp(browser.end, STR("x"), false, 2000, wall_ms, rtcp,
 				      sizeof(rtcp));
@@ -312,6 +344,7 @@ static void rtcp_tells_loss_and_round_trip_and_never_ends_a_call(void)
 	CHECK_EQ(counts.heard_ms, 3100);
 	size_t before = phone.n_got;
 	leg_talk(&browser, 440, 8000, 3120);
+	run(3140);
 	CHECK(phone.n_got > before);
 	n = bridge_end_write_rtcp(browser.end, STR("x"), true, 4000, wall_ms, rtcp, sizeof(rtcp));
 	REQUIRE(n > 0 && rtcp_parse(rtcp, (size_t)n, browser.ssrc, &got) == 0);
@@ -331,6 +364,7 @@ static void a_packet_without_payload_is_no_audio_and_no_loss(void)
 			leg_talk(&browser, BROWSER_HZ, 8000, now_ms);
 			hostile_opus(NULL, 0, now_ms);
 			browser.timestamp -= 960;
+			run(now_ms + 10);
 		}
 		bridge_end_counts(browser.end, &counts);
 		CHECK_EQ(counts.receiver.undecodable, 0);
@@ -350,8 +384,10 @@ static void a_browsers_timestamp_that_jumps_is_no_pause(void)
 	browser.timestamp -= 48000 * 600;
 	talk(800, 1200);
 	CHECK_EQ(phone.n_got, 60);
-	audio_is_steady(&phone);
-	CHECK(phone.got[20].packet.marker && phone.got[40].packet.marker);
+	audio_is_steady(&phone); /* one clock plays both: no jump, and no marker */
+	struct bridge_counts counts;
+	bridge_end_counts(browser.end, &counts);
+	CHECK_EQ(counts.receiver.decoded, 60 - 2 * 2); /* believed at the third packet */
 	hang_up();
 }
 

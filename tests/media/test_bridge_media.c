@@ -103,6 +103,7 @@ static void another_partner_continues_the_same_stream(void)
 		leg_talk(&other, PHONE_HZ, 8000, now_ms);
 		leg_talk(&browser, BROWSER_HZ, 8000, now_ms);
 		leg_talk(&phone, 2000, 8000, now_ms); /* nobody hears it */
+		run(now_ms + 10);
 	}
 	CHECK_EQ(browser.n_got, 100);
 	CHECK_EQ(other.n_got, 50);
@@ -215,6 +216,7 @@ static int open_and_close(void)
 		err = bridge_end_set_media(web.end, &media);
 		leg_talk(&web, 440, 8000, 0); /* it works either way */
 		leg_talk(&plain, 440, 8000, 0);
+		bridge_end_run(web.end, 10);
 		if (web.n_got != 1 || plain.n_got != 1)
 			err = -EINVAL;
 	}

@@ -58,6 +58,7 @@ static void timestamps_step_by_the_duration_of_the_packet_in_every_pair(void)
 			plain.ptime_ms = web.ptime_ms; /* relayed as it comes */
 		REQUIRE(call(&web, &plain));
 		talk(0, 600);
+		run(600);
 		CHECK_EQ(browser.n_got, 600 / web.ptime_ms);
 		CHECK_EQ(phone.n_got, 600 / plain.ptime_ms);
 		audio_is_steady(&browser);
@@ -89,6 +90,7 @@ static void the_duration_of_packets_may_change_in_mid_call_in_every_pair(void)
 		struct bridge_media media = leg_media(&phone);
 		REQUIRE(bridge_end_set_media(phone.end, &media) == 0);
 		talk(600, 1800);
+		run(1800);
 		CHECK_EQ(phone.n_got, 30 + 1200 / ms);
 		CHECK_EQ(browser.n_got, 90);
 		audio_is_steady(&browser);
@@ -149,8 +151,8 @@ static void a_phone_may_fall_back_from_g722_in_mid_call(void)
 	REQUIRE(call(&web, &plain));
 	REQUIRE(leg_open(&other, &fallback) == 0);
 	struct bridge_media media = leg_media(&phone);
-	media.receive[1] = (struct receiver_format){ 8, &codec_pcma };
-	media.receive[2] = (struct receiver_format){ 0, &codec_pcmu };
+	media.receive[1] = (struct receiver_format){ .pt = 8, .codec = &codec_pcma };
+	media.receive[2] = (struct receiver_format){ .pt = 0, .codec = &codec_pcmu };
 	media.n_receive = 3;
 	REQUIRE(bridge_end_set_media(phone.end, &media) == 0);
 	talk(0, 1000);
@@ -200,10 +202,12 @@ static void g722_of_hostile_length_hurts_no_call(void)
 			phone.timestamp += 160;
 			bridge_end_receive(phone.end, packet, (size_t)n, 200 + 20 * i);
 		}
-		browser.n_got = 0;
+		for (uint64_t now_ms = 400; now_ms < 2000; now_ms += 10)
+			run(now_ms);
+		browser.n_got = phone.n_got = 0;
 		talk(2000, 3000);
 		CHECK(browser.n_got >= 48 && browser.n_got <= 52);
-		CHECK_EQ(phone.n_got, 60);
+		CHECK_EQ(phone.n_got, 50);
 		hang_up();
 	}
 }
@@ -256,6 +260,7 @@ static void too_loud_saturates_in_every_pair(void)
 		for (uint64_t now_ms = 0; now_ms < 2000; now_ms += 20) {
 			run(now_ms);
 			leg_talk(&browser, BROWSER_HZ, 60000, now_ms);
+			run(now_ms + 10);
 		}
 		/* Wrapped samples would take the fundamental away. */
 		size_t n = leg_hear(&phone, heard, PCM);

@@ -1,12 +1,12 @@
 /* The reordering buffer. */
-#include "gateway/media/jitter.h"
+#include "gateway/media/reorder.h"
 #include "tests/check.h"
 
-static bool put(struct jitter *j, uint16_t seq, uint64_t now_ms)
+static bool put(struct reorder *j, uint16_t seq, uint64_t now_ms)
 {
 	uint8_t payload[2] = { (uint8_t)(seq >> 8), (uint8_t)seq };
 
-	return jitter_put(
+	return reorder_put(
 		j,
 		&(struct rtp_packet){
 			.seq = seq, .timestamp = seq * 160u, .payload = payload, .bytes = 2 },
@@ -14,28 +14,28 @@ static bool put(struct jitter *j, uint16_t seq, uint64_t now_ms)
 }
 
 /* The next frame's sequence number as its payload says, -1 if there is none. */
-static int get(struct jitter *j, uint64_t now_ms, unsigned *missing)
+static int get(struct reorder *j, uint64_t now_ms, unsigned *missing)
 {
-	struct jitter_frame frame;
+	struct reorder_frame frame;
 
 	*missing = 0;
-	if (!jitter_get(j, now_ms, &frame))
+	if (!reorder_get(j, now_ms, &frame))
 		return -1;
 	*missing = frame.missing;
 	return frame.packet.payload[0] << 8 | frame.packet.payload[1];
 }
 
-static struct jitter *fresh(void)
+static struct reorder *fresh(void)
 {
-	static struct jitter jitter;
+	static struct reorder reorder;
 
-	jitter_init(&jitter);
-	return &jitter;
+	reorder_init(&reorder);
+	return &reorder;
 }
 
 static void a_clean_network_costs_no_delay(void)
 {
-	struct jitter *j = fresh();
+	struct reorder *j = fresh();
 	unsigned missing;
 
 	for (unsigned i = 0; i < 70000; i++) {
@@ -44,14 +44,14 @@ static void a_clean_network_costs_no_delay(void)
 			CHECK(!"in order");
 			return;
 		}
-		if (jitter_due(j) != UINT64_MAX)
+		if (reorder_due(j) != UINT64_MAX)
 			CHECK(!"empty");
 	}
 }
 
 static void reordered_packets_come_out_in_order(void)
 {
-	struct jitter *j = fresh();
+	struct reorder *j = fresh();
 	unsigned missing;
 
 	put(j, 10, 0);
@@ -68,15 +68,15 @@ static void reordered_packets_come_out_in_order(void)
 
 static void a_gap_is_given_up_after_the_hold_time(void)
 {
-	struct jitter *j = fresh();
+	struct reorder *j = fresh();
 	unsigned missing;
 
 	put(j, 1, 0);
 	get(j, 0, &missing);
 	put(j, 4, 100);
-	CHECK_EQ(jitter_due(j), 100 + JITTER_HOLD_MS);
-	CHECK_EQ(get(j, 100 + JITTER_HOLD_MS - 1, &missing), -1);
-	CHECK_EQ(get(j, 100 + JITTER_HOLD_MS, &missing), 4);
+	CHECK_EQ(reorder_due(j), 100 + REORDER_HOLD_MS);
+	CHECK_EQ(get(j, 100 + REORDER_HOLD_MS - 1, &missing), -1);
+	CHECK_EQ(get(j, 100 + REORDER_HOLD_MS, &missing), 4);
 	CHECK_EQ(missing, 2);
 	CHECK(!put(j, 3, 150)); /* too late now */
 	CHECK_EQ(j->late, 1);
@@ -84,7 +84,7 @@ static void a_gap_is_given_up_after_the_hold_time(void)
 
 static void duplicates_are_dropped(void)
 {
-	struct jitter *j = fresh();
+	struct reorder *j = fresh();
 	unsigned missing;
 
 	put(j, 1, 0);
@@ -97,26 +97,26 @@ static void duplicates_are_dropped(void)
 
 static void a_full_ring_gives_the_gap_up(void)
 {
-	struct jitter *j = fresh();
+	struct reorder *j = fresh();
 	unsigned missing;
 
 	put(j, 1, 0);
 	get(j, 0, &missing);
-	for (uint16_t seq = 3; seq < 3 + JITTER_SLOTS - 1; seq++) {
+	for (uint16_t seq = 3; seq < 3 + REORDER_SLOTS - 1; seq++) {
 		CHECK(put(j, seq, 5));
 		CHECK_EQ(get(j, 5, &missing), -1);
 	}
-	CHECK(put(j, 3 + JITTER_SLOTS - 1, 5));
+	CHECK(put(j, 3 + REORDER_SLOTS - 1, 5));
 	CHECK_EQ(get(j, 5, &missing), 3);
 	CHECK_EQ(missing, 1);
-	for (int seq = 4; seq < 3 + JITTER_SLOTS; seq++)
+	for (int seq = 4; seq < 3 + REORDER_SLOTS; seq++)
 		CHECK_EQ(get(j, 5, &missing), seq);
 }
 
 static void a_big_jump_starts_over(void)
 {
-	struct jitter *j = fresh();
-	struct jitter_frame frame;
+	struct reorder *j = fresh();
+	struct reorder_frame frame;
 	unsigned missing;
 
 	put(j, 1, 0);
@@ -124,7 +124,7 @@ static void a_big_jump_starts_over(void)
 	CHECK(!put(j, 40000, 20));
 	CHECK(!put(j, 40001, 40));
 	CHECK(put(j, 40002, 60));
-	REQUIRE(jitter_get(j, 60, &frame));
+	REQUIRE(reorder_get(j, 60, &frame));
 	CHECK(frame.restarted);
 	CHECK_EQ(frame.missing, 0);
 	CHECK_EQ(frame.packet.seq, 40002);
