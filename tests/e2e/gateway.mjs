@@ -7,6 +7,7 @@ import { freePorts } from "./ports.mjs";
 import { tempFolder } from "./temp.mjs";
 
 const ROOT = path.join(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const PAGES = path.join(ROOT, "web/dist");
 const MEDIA_PORTS = 60;
 
 /** HOOKSWITCH_BIN is the program or the folder it was built in. */
@@ -34,7 +35,7 @@ export async function startGateway({ accounts = {}, config = {} } = {}) {
 	const sections = {
 		gateway: { state: path.join(folder, "state") },
 		sip: { udp: `127.0.0.1:${sip}`, tcp: `127.0.0.1:${sip}` },
-		web: { http: `127.0.0.1:${http}`, https: `127.0.0.1:${https}`, root: path.join(ROOT, "web/dist") },
+		web: { http: `127.0.0.1:${http}`, https: `127.0.0.1:${https}`, root: PAGES },
 		media: { address: "127.0.0.1", ports: `${media}-${media + MEDIA_PORTS - 1}`, workers: 2 },
 		log: { level: "debug" },
 	};
@@ -43,7 +44,7 @@ export async function startGateway({ accounts = {}, config = {} } = {}) {
 	mkdirSync(path.join(folder, "state"));
 
 	const mediaPorts = [media, media + MEDIA_PORTS - 1];
-	const gateway = new Gateway({ folder, file, sip, http, https, mediaPorts });
+	const gateway = new Gateway({ folder, file, sip, http, https, mediaPorts, pages: PAGES });
 	for (const [user, password] of Object.entries(accounts)) await gateway.addAccount(user, password);
 	await gateway.start();
 	return gateway;
@@ -51,7 +52,7 @@ export async function startGateway({ accounts = {}, config = {} } = {}) {
 
 export class Gateway {
 	constructor(settings) {
-		Object.assign(this, settings); // folder, file, sip, http, https, mediaPorts
+		Object.assign(this, settings); // folder, file, sip, http, https, mediaPorts, pages
 		this.program = program();
 	}
 

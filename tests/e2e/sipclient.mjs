@@ -31,7 +31,7 @@ export function parseSip(text) {
  * @param server the gateway's port
  * @returns a SipClient */
 export async function openUdp(server, { user = "1000", password = "", domain = "hookswitch", port = 0 } = {}) {
-	const socket = dgram.createSocket("udp4");
+	const socket = dgram.createSocket("udp4").unref();
 	await new Promise((resolve, reject) => socket.once("error", reject).bind(port, "127.0.0.1", resolve));
 	const address = `127.0.0.1:${socket.address().port}`;
 	const client = new SipClient(
@@ -48,7 +48,7 @@ export async function openUdp(server, { user = "1000", password = "", domain = "
 
 /** Over one TCP connection. */
 export async function openTcp(server, { user = "1000", password = "", domain = "hookswitch" } = {}) {
-	const socket = net.connect(server, "127.0.0.1");
+	const socket = net.connect(server, "127.0.0.1").unref();
 	await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
 	const address = `127.0.0.1:${socket.localPort}`;
 	const client = new SipClient(
@@ -187,6 +187,12 @@ export class SipClient {
 	 * @returns the final response, whatever it is */
 	register({ expires = 120, to = `sip:${this.user}@${this.domain}`, headers = {}, ...options } = {}) {
 		return this.askWithDigest("REGISTER", { to, headers: { Expires: String(expires), ...headers }, ...options });
+	}
+
+	/** Says goodbye to the registrar and closes. */
+	async leave() {
+		await this.register({ expires: 0 });
+		await this.close();
 	}
 
 	/** INVITE with SDP.
