@@ -2,7 +2,8 @@
  *
  * Its AudioContext runs only where there is a sound device: a PulseAudio of the test's own, with a
  * sink that swallows everything, is that device. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { Bidi } from "./bidi.mjs";
 import { Child } from "./child.mjs";
@@ -34,6 +35,26 @@ const PREFS = {
 	"media.peerconnection.ice.obfuscate_host_addresses": false,
 };
 
+/** Firefox gathers no candidate on a machine without a default route: one with the loopback interface
+ * only gets a pair of virtual ones, that lead nowhere, for the time of the test.
+ * @returns how to remove it */
+function makeRoute() {
+	const ip = (line) => execFileSync("ip", line.split(" "), { stdio: ["ignore", "ignore", "pipe"] });
+	const hasDefault = (text) => text.split("\n").some((line) => /^\S+\t00000000\t/.test(line));
+
+	if (hasDefault(readFileSync("/proc/net/route", "utf8"))) return () => undefined;
+	try {
+		ip("link add hookswitch0 type veth peer name hookswitch1");
+		ip("addr add 192.0.2.9/24 dev hookswitch0");
+		ip("link set hookswitch0 up");
+		ip("link set hookswitch1 up");
+		ip("route add default via 192.0.2.1");
+	} catch (error) {
+		throw new Error(`Firefox needs a default route, and none could be made: ${error.stderr ?? error}`);
+	}
+	return () => void ip("link del hookswitch0");
+}
+
 /** @returns a Firefox; close() it */
 export async function launchFirefox() {
 	for (const [program, name] of [[PROGRAM, "firefox-esr"], [PULSEAUDIO, "pulseaudio"]])
@@ -48,8 +69,9 @@ export async function launchFirefox() {
 	);
 	const env = { ...process.env, HOME: folder, XDG_RUNTIME_DIR: folder, PULSE_SERVER: `unix:${socket}`, MOZ_CRASHREPORTER_DISABLE: "1" };
 	const modules = ["-L", "module-null-sink", "-L", `module-native-protocol-unix auth-anonymous=1 socket=${socket}`];
+	const removeRoute = makeRoute();
 	const pulse = new Child(PULSEAUDIO, ["-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "-vv", ...modules], { env });
-	const firefox = new Firefox(pulse);
+	const firefox = new Firefox(pulse, removeRoute);
 	try {
 		await pulse.waitForLine(/Daemon startup complete/);
 		const args = ["--headless", "--no-remote", "--profile", profile, "--remote-debugging-port=0", "about:blank"];
@@ -66,8 +88,9 @@ export async function launchFirefox() {
 class Firefox {
 	bidi = new Bidi();
 
-	constructor(pulse) {
+	constructor(pulse, removeRoute) {
 		this.pulse = pulse;
+		this.removeRoute = removeRoute;
 	}
 
 	/** Opens the phone page.
@@ -83,5 +106,6 @@ class Firefox {
 		this.bidi.close();
 		await this.child?.stop();
 		await this.pulse.stop();
+		this.removeRoute();
 	}
 }
