@@ -44,25 +44,20 @@ static void add_codec(struct leg_media *m, const struct codec *codec)
 
 static void add_events(struct leg_media *m)
 {
-	if (m->config.profile == SDP_WEB) {
-		bool wide = false;
+	bool wide = false;
 
-		for (size_t i = 0; i < m->n_formats; i++)
-			wide |= m->formats[i].clock == 48000;
-		if (wide)
-			add_format(m, NULL, STR("telephone-event"), 48000, 1, PT_EVENT_48000,
-				   STR("0-15"));
-		add_format(m, NULL, STR("telephone-event"), 8000, 1, PT_EVENT_WEB_8000,
-			   STR("0-15"));
-	} else {
-		add_format(m, NULL, STR("telephone-event"), 8000, 1, PT_EVENT_PLAIN, STR("0-15"));
-	}
+	for (size_t i = 0; i < m->n_formats; i++)
+		wide |= m->formats[i].clock == 48000;
+	if (wide)
+		add_format(m, NULL, STR("telephone-event"), 48000, 1, PT_EVENT_48000, STR("0-15"));
+	add_format(m, NULL, STR("telephone-event"), 8000, 1,
+		   m->config.profile == SDP_WEB ? PT_EVENT_WEB_8000 : PT_EVENT_PLAIN, STR("0-15"));
 }
 
 /* Opus stays on the browser's side: a desk phone is asked for what it has. */
 static bool suits(const struct leg_media *m, const struct codec *codec)
 {
-	return m->config.profile == SDP_WEB || codec != &codec_opus;
+	return m->config.profile == SDP_WEB || m->config.opus || codec != &codec_opus;
 }
 
 void leg_media_init(struct leg_media *m, const struct leg_media_config *config)
@@ -144,15 +139,33 @@ static struct sdp_terms terms_of(const struct leg_media *m, bool is_answer)
 	};
 }
 
+static enum sdp_direction direction_made(bool sends, bool hears)
+{
+	return sends ? (hears ? SDP_SENDRECV : SDP_SENDONLY)
+		     : (hears ? SDP_RECVONLY : SDP_INACTIVE);
+}
+
 /* The peer's own wish, of what it has said to our direction. */
 static enum sdp_direction wish(enum sdp_direction said, enum sdp_direction ours,
 			       enum sdp_direction before)
 {
-	bool sends = sdp_sends(said) || (!sdp_receives(ours) && sdp_sends(before));
-	bool hears = sdp_receives(said) || (!sdp_sends(ours) && sdp_receives(before));
+	return direction_made(sdp_sends(said) || (!sdp_receives(ours) && sdp_sends(before)),
+			      sdp_receives(said) || (!sdp_sends(ours) && sdp_receives(before)));
+}
 
-	return sends ? (hears ? SDP_SENDRECV : SDP_SENDONLY)
-		     : (hears ? SDP_RECVONLY : SDP_INACTIVE);
+static void note_offer(struct leg_media *m, const struct sdp_stream *stream)
+{
+	m->by_offer = wish(stream->theirs, m->remote ? m->stream.direction : SDP_SENDRECV,
+			   leg_media_peer(m));
+	m->by_answer = SDP_SENDRECV;
+}
+
+static void note_answer(struct leg_media *m, struct sdp_stream *stream)
+{
+	if (m->asked)
+		m->by_offer = SDP_SENDRECV;
+	m->by_answer = wish(stream->theirs, m->said, m->by_answer);
+	stream->direction = sdp_direction_answer(leg_media_peer(m), m->said);
 }
 
 void leg_media_want(struct leg_media *m, enum sdp_direction direction)
@@ -162,12 +175,14 @@ void leg_media_want(struct leg_media *m, enum sdp_direction direction)
 
 enum sdp_direction leg_media_peer(const struct leg_media *m)
 {
-	return m->peer;
+	return direction_made(sdp_sends(m->by_offer) && sdp_sends(m->by_answer),
+			      sdp_receives(m->by_offer) && sdp_receives(m->by_answer));
 }
 
 bool leg_media_is_due(const struct leg_media *m)
 {
-	return m->remote && sdp_direction_answer(m->peer, m->wanted) != m->stream.direction;
+	return m->remote &&
+	       sdp_direction_answer(leg_media_peer(m), m->wanted) != m->stream.direction;
 }
 
 bool leg_media_is_refresh(const struct leg_media *m, struct str text)
@@ -226,11 +241,10 @@ static int take(struct leg_media *m, struct str text, bool is_answer, struct cau
 	copy = str_dup(text);
 	if (!copy)
 		goto out_of_memory;
-	m->peer = wish(stream.theirs,
-		       is_answer   ? m->said
-		       : m->remote ? m->stream.direction
-				   : SDP_SENDRECV,
-		       m->peer);
+	if (is_answer)
+		note_answer(m, &stream);
+	else
+		note_offer(m, &stream);
 	leg_media_free(m);
 	m->new_credentials = new_ufrag;
 	m->remote = remote;
@@ -368,12 +382,21 @@ int leg_media_offer(struct leg_media *m, struct str *out)
 		keep_numbers(m);
 	}
 	m->said = m->wanted;
+	m->asked = false;
 	fill_local(m);
 	m->local.formats = m->formats;
 	m->local.n_formats = m->n_formats;
 	m->local.direction = m->said;
 	m->local.setup = SDP_ACTPASS; /* the answer has the role in force (RFC 8842 §5.5) */
 	return print(m, out);
+}
+
+int leg_media_offer_asked(struct leg_media *m, struct str *out)
+{
+	int err = leg_media_offer(m, out);
+
+	m->asked = !err;
+	return err;
 }
 
 int leg_media_answer(struct leg_media *m, struct str *out)

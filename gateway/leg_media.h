@@ -16,6 +16,7 @@ enum {
 
 struct leg_media_config {
 	enum sdp_profile profile;
+	bool opus; /* plain, too: the peer is a registrar, behind which may be browsers */
 	const struct config *config; /* [media]; borrowed for life */
 	bool peer_is_local;	     /* signalling comes from a loopback or link-local address */
 	const struct sdp_own *own;   /* ports of ours; borrowed for life */
@@ -44,7 +45,10 @@ struct leg_media {
 	struct str agreed_text;	   /* the peer's text as agreed, for comparing; owned */
 	enum sdp_direction wanted; /* what the other side of the call sends and hears */
 	enum sdp_direction said;   /* the direction of our latest offer */
-	enum sdp_direction peer;   /* what the peer itself wants, see leg_media_peer() */
+	/* What the peer itself wants, see leg_media_peer(): as its own offers said, and
+	 * its answers since. */
+	enum sdp_direction by_offer, by_answer;
+	bool asked;	      /* the peer asked for our latest offer */
 	bool new_credentials; /* the description taken last restarts ICE (RFC 8839 §4.4.1.1.1) */
 };
 
@@ -70,7 +74,8 @@ void leg_media_want(struct leg_media *m, enum sdp_direction direction);
 
 /* What the peer itself wants to send and hear. A peer that does not send where we
  * would not hear it, or does not hear where we do not send, has said nothing: then it
- * is as before (RFC 6337 §5.3: both may hold, each lets go of its own hold only). */
+ * is as before (RFC 6337 §5.3: both may hold, each lets go of its own hold only). Who
+ * held by an offer lets go by an offer: JsSIP forgets its hold in its answers. */
 enum sdp_direction leg_media_peer(const struct leg_media *m);
 
 /* Does the peer have to be told that our direction has changed? */
@@ -92,6 +97,9 @@ int leg_media_take_answer(struct leg_media *m, struct str sdp, struct cause *cau
  * after an agreement keeps its payload types (RFC 3264 §8.3.2). -EINVAL before
  * leg_media_set_local(). */
 int leg_media_offer(struct leg_media *m, struct str *out);
+/* The same, asked for by a re-INVITE without SDP: the answer is as good as an offer of
+ * the peer's, and lets go of its hold. */
+int leg_media_offer_asked(struct leg_media *m, struct str *out);
 int leg_media_answer(struct leg_media *m, struct str *out);
 
 /* The codec agreed on; NULL before. */

@@ -143,7 +143,7 @@ void sip_leg_answer_restart(struct sip_leg *l)
 /* A re-INVITE without SDP: the offer is ours to make, and asks for all we want. */
 static int make_offer(struct sip_leg *l, struct str *sdp)
 {
-	int err = leg_media_offer(&l->media, sdp);
+	int err = leg_media_offer_asked(&l->media, sdp);
 
 	if (!err)
 		settle(l, OFFERED_IN_200);

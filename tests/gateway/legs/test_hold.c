@@ -151,6 +151,39 @@ static void both_hold_and_one_resumes(void)
 	}
 }
 
+/* JsSIP writes its hold into its offers only: its answers speak as if it did not hold. */
+static void who_held_by_an_offer_lets_go_by_an_offer(void)
+{
+	REQUIRE(two_legs_talk(&t));
+	offers(&t.page, page_offers(3, "sendonly"), "a=recvonly");
+	follows(&t.phone, 2, "a=sendonly", phone_sdp(2, "recvonly"));
+	offers(&t.phone, phone_sdp(3, "inactive"), "a=inactive");
+	follows(&t.page, 1, "a=sendonly", page_answers(4, "recvonly"));
+	CHECK_EQ(toward(&t.page), BRIDGE_INACTIVE);
+	offers(&t.phone, phone_sdp(4, "recvonly"), "a=sendonly");
+	follows(&t.page, 2, "a=sendrecv", page_answers(5, "sendrecv"));
+	CHECK_EQ(toward(&t.page), BRIDGE_RECVONLY);
+	fake_advance(&two_net, 5000);
+	CHECK_EQ(side_got(&t.page, "INVITE "), 2);
+	CHECK_EQ(side_got(&t.phone, "INVITE "), 2);
+	offers(&t.page, page_offers(6, "sendrecv"), "a=sendrecv");
+	follows(&t.phone, 3, "a=sendrecv", phone_sdp(5, "sendrecv"));
+	CHECK_EQ(toward(&t.phone), BRIDGE_SENDRECV);
+	two_legs_stop(&t);
+
+	/* but what a phone says in one answer it may take back in the next */
+	REQUIRE(two_legs_talk(&t));
+	offers(&t.page, page_offers(3, "sendonly"), "a=recvonly");
+	follows(&t.phone, 2, "a=sendonly", phone_sdp(2, "inactive"));
+	follows(&t.page, 1, "a=sendonly", page_answers(4, "inactive"));
+	offers(&t.page, page_offers(5, "sendrecv"), "a=sendonly"); /* as it is now */
+	follows(&t.phone, 3, "a=sendrecv", phone_sdp(3, "sendrecv"));
+	follows(&t.page, 2, "a=sendrecv", page_answers(6, "sendrecv"));
+	CHECK_EQ(toward(&t.page), BRIDGE_SENDRECV);
+	CHECK_EQ(toward(&t.phone), BRIDGE_SENDRECV);
+	two_legs_stop(&t);
+}
+
 /* JsSIP ends a call whose hold fails. Each is answered, and the phone hears of the last. */
 static void a_page_that_changes_its_mind_is_never_refused(void)
 {
@@ -375,7 +408,8 @@ static void a_change_waits_for_the_ack(void)
 	two_legs_stop(&t);
 }
 
-TESTS(a_page_holds_and_resumes, a_phone_holds_and_resumes_in_each_manner, both_hold_and_one_resumes,
+TESTS(a_page_holds_and_resumes, who_held_by_an_offer_lets_go_by_an_offer,
+      a_phone_holds_and_resumes_in_each_manner, both_hold_and_one_resumes,
       a_page_that_changes_its_mind_is_never_refused,
       a_refresh_reaches_neither_the_media_nor_the_other_side,
       a_phone_that_moves_its_media_moves_nothing_else, an_update_with_sdp_holds_like_a_reinvite,
