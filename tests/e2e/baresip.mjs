@@ -43,7 +43,9 @@ snd_path ${folder}/heard
 `;
 }
 
-/** @param server "ADDRESS:PORT" of the registrar's UDP; without it the phone stands alone
+/** @param server "ADDRESS:PORT" of the registrar; without it the phone stands alone
+ *  @param transport to the registrar: udp or tcp
+ *  @param sipPort its own port, if the test must know before
  *  @param codec PCMA, PCMU or G722, which samples at 16 kHz
  *  @param autoAnswer false: the test calls accept()
  *  @param wav file to play instead of the tone (the codec's rate, mono, 16 bit)
@@ -58,10 +60,12 @@ export async function startBaresip({
 	autoAnswer = true,
 	wav,
 	register = true,
+	transport = "udp",
+	sipPort,
 } = {}) {
 	if (!existsSync(PROGRAM)) throw new Error("no baresip: install Debian's package baresip-core or set BARESIP");
 	const folder = tempFolder("baresip");
-	const sipPort = await freePorts(2);
+	sipPort ??= await freePorts(2);
 	const rtpPort = await freePorts(40);
 	const controlPort = await freePorts(1);
 	const rate = codec === "G722" ? 16000 : 8000;
@@ -74,7 +78,7 @@ export async function startBaresip({
 		`regint=${server && register ? 60 : 0}`,
 		"ptime=20",
 	];
-	if (server) options.push(`outbound="sip:${server};transport=udp"`);
+	if (server) options.push(`outbound="sip:${server};transport=${transport}"`);
 
 	mkdirSync(path.join(folder, "heard"));
 	if (!wav) writeFileSync(source, writeWav(synthesize(TONE_S, rate, [[hz, 0.4]])));
@@ -88,7 +92,7 @@ export async function startBaresip({
 		await child.waitForLine(/baresip is ready/);
 		await phone.connect(controlPort);
 		/* may have happened before we were connected: the line is in the log then */
-		if (server && register) await child.waitForLine(/\{\d+\/UDP\/v4\} 200 /);
+		if (server && register) await child.waitForLine(/\{\d+\/(UDP|TCP)\/v4\} 200 /);
 	} catch (error) {
 		await phone.stop();
 		throw error;
