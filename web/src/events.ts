@@ -38,6 +38,13 @@ export class CallEvent extends Event {
   }
 }
 
+/** The call was held or resumed, by us or by the peer; both may hold at a time. */
+export class HeldEvent extends Event {
+  constructor(readonly held: boolean, readonly heldByPeer: boolean) {
+    super("held");
+  }
+}
+
 export class EndedEvent extends Event {
   constructor(readonly peer: string, readonly isIncoming: boolean, readonly talkedMs: number, readonly problem?: Problem) {
     super("ended");
@@ -56,6 +63,7 @@ export interface PhoneEvents {
   registered: RegisteredEvent;
   incoming: IncomingEvent;
   call: CallEvent;
+  held: HeldEvent;
   ended: EndedEvent;
   problem: ProblemEvent;
 }

@@ -15,6 +15,7 @@ const STATE_WORDS: Record<PhoneState, string> = {
   answering: "Answering…",
   talking: "In call",
 };
+const holdWords = (call?: Phone) => [...(call?.held ? ["on hold"] : []), ...(call?.heldByPeer ? ["held by peer"] : [])];
 const IN_CALL: PhoneState[] = ["calling", "ringing", "early", "answering", "talking"];
 
 function get<T extends Element = HTMLElement>(id: string): T {
@@ -79,7 +80,10 @@ function showCall(): void {
 
   get("peer").textContent = calledName && calledName !== peer ? `${calledName} (${peer})` : peer;
   get("initial").textContent = (calledName || peer.replace(/^sips?:/i, "")).charAt(0).toUpperCase();
-  get("state").textContent = STATE_WORDS[state] + (isMuted ? ", muted" : "");
+  get("state").textContent = [STATE_WORDS[state], ...holdWords(phone), ...(isMuted ? ["muted"] : [])].join(", ");
+  document.body.dataset.held = phone?.held ? "us" : phone?.heldByPeer ? "peer" : "";
+  get("hold").setAttribute("aria-pressed", String(phone?.held ?? false));
+  get("hold-icon").setAttribute("href", phone?.held ? "#i-play" : "#i-pause");
   get("codec").textContent = phone?.codec ?? "";
   get("mute").setAttribute("aria-pressed", String(isMuted));
   get("mute-icon").setAttribute("href", isMuted ? "#i-mic-off" : "#i-mic");
@@ -199,6 +203,7 @@ function onKeyDown(event: KeyboardEvent): void {
       event.preventDefault();
       pressKey(event.key);
     } else if (event.key.toLowerCase() === "m") phone?.mute(!phone.muted);
+    else if (event.key.toLowerCase() === "h") phone?.hold(!phone.held);
   }
 }
 
@@ -245,6 +250,7 @@ function start(): void {
   get("decline").addEventListener("click", () => void tryTo(() => phone?.decline()));
   get("hang-up").addEventListener("click", () => void tryTo(() => phone?.hangUp()));
   get("mute").addEventListener("click", () => void tryTo(() => phone?.mute(!phone.muted)));
+  get("hold").addEventListener("click", () => void tryTo(() => phone?.hold(!phone.held)));
   get("sign-out").addEventListener("click", () => void tryTo(() => phone?.signOut()));
   get("problem-close").addEventListener("click", hideProblem);
   get("erase").addEventListener("click", () => {

@@ -13,6 +13,7 @@
 import {
   CallEvent,
   EndedEvent,
+  HeldEvent,
   IncomingEvent,
   type PhoneEvents,
   type PhoneState,
@@ -52,6 +53,10 @@ interface Call {
   codec?: string;
   energy: number;
   muted: boolean;
+  wantsHold: boolean;
+  held: boolean;
+  heldByPeer: boolean;
+  changing: boolean; // the far side has not agreed yet
   talkingSince?: number;
   stopWatching?: () => void;
 }
@@ -61,6 +66,8 @@ const RETRY_REGISTER_MS = 5_000;
 const WATCH_MS = 250;
 const AUDIBLE = 2.5e-6; // energy per WATCH_MS: about -50 dBFS
 const ICE_MS = 1_000;
+const HOLD_RETRY_MS = 200;
+const UNTOUCHED = { muted: false, wantsHold: false, held: false, heldByPeer: false, changing: false };
 const KEYS = /^[0-9*#A-D]$/;
 
 export class Phone extends EventTarget {
@@ -102,6 +109,15 @@ export class Phone extends EventTarget {
 
   get muted(): boolean {
     return this.#call?.muted ?? false;
+  }
+
+  /** Whether we hold the call. Says nothing of `muted`: each is as the user left it. */
+  get held(): boolean {
+    return this.#call?.held ?? false;
+  }
+
+  get heldByPeer(): boolean {
+    return this.#call?.heldByPeer ?? false;
   }
 
   /** The time in ms since the epoch at which the call was answered. */
@@ -174,7 +190,7 @@ export class Phone extends EventTarget {
       throw new Problem("not-ready", this.#call ? "There is a call already." : "The phone is not connected.");
     if (!target) throw new Problem("bad-number", "Enter a number first.");
 
-    const call: Call = { peer: to.trim(), isIncoming: false, energy: 0, muted: false };
+    const call: Call = { peer: to.trim(), isIncoming: false, energy: 0, ...UNTOUCHED };
     this.#call = call;
     this.#enter("calling");
     if (!(await this.#takeMicrophone(call))) return;
@@ -224,6 +240,36 @@ export class Phone extends EventTarget {
     call.muted = muted;
     if (muted) call.session.mute({ audio: true });
     else call.session.unmute({ audio: true });
+    this.dispatchEvent(new CallEvent());
+  }
+
+  /** Holds or resumes the running call. Of several wishes in a hurry the last one counts; "held"
+   * tells what came of it. */
+  hold(held: boolean): void {
+    const call = this.#call;
+    if (!call?.session || this.#state !== "talking") return;
+    call.wantsHold = held;
+    this.#settleHold(call);
+  }
+
+  /** One change at a time: JsSIP ends the call when a second one meets the first. */
+  #settleHold(call: Call): void {
+    const session = call.session;
+    if (this.#call !== call || !session || call.changing || call.held === call.wantsHold) return;
+
+    const done = () => {
+      call.changing = false;
+      this.#settleHold(call);
+    };
+    call.changing = true;
+    if (call.wantsHold ? session.hold({}, done) : session.unhold({}, done)) return;
+    this.#platform.after(HOLD_RETRY_MS, done); // the peer is changing something
+  }
+
+  #onHold(call: Call, originator: string, held: boolean): void {
+    if (originator === "local") call.held = held;
+    else call.heldByPeer = held;
+    this.dispatchEvent(new HeldEvent(call.held, call.heldByPeer));
     this.dispatchEvent(new CallEvent());
   }
 
@@ -316,7 +362,7 @@ export class Phone extends EventTarget {
       return;
     }
     const { display_name: name, uri } = session.remote_identity;
-    const call: Call = { peer: uri.user, isIncoming: true, session, energy: 0, muted: false };
+    const call: Call = { peer: uri.user, isIncoming: true, session, energy: 0, ...UNTOUCHED };
     this.#call = call;
     this.#follow(call, session);
     this.#enter("incoming");
@@ -412,6 +458,8 @@ export class Phone extends EventTarget {
         this.#watch(call);
       }),
     );
+    session.on("hold", ({ originator }) => mine(() => this.#onHold(call, originator, true)));
+    session.on("unhold", ({ originator }) => mine(() => this.#onHold(call, originator, false)));
     session.on("failed", (end) => mine(() => this.#finish(call, callProblem(end, call.peer, call.isIncoming))));
     session.on("ended", (end) => mine(() => this.#finish(call, endProblem(end))));
   }

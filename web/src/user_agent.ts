@@ -36,6 +36,8 @@ export interface SessionEvents {
   icecandidate: { ready: () => void };
   progress: { originator: string; response: SipMessage | null };
   accepted: unknown;
+  hold: { originator: string };
+  unhold: { originator: string };
   failed: SipEnd;
   ended: SipEnd;
 }
@@ -46,6 +48,9 @@ export interface Session {
   terminate(options?: { status_code?: number }): void;
   mute(what: { audio: boolean }): void;
   unmute(what: { audio: boolean }): void;
+  /** @returns false when it cannot be now; `done` comes when the far side has agreed */
+  hold(options: object, done: () => void): boolean;
+  unhold(options: object, done: () => void): boolean;
   sendDTMF(key: string, options: object): void;
   on<E extends keyof SessionEvents>(event: E, listener: (detail: SessionEvents[E]) => void): unknown;
 }

@@ -25,6 +25,26 @@ export class FakeSession extends Emitter {
   terminate = (options) => this.did.push(["terminate", options?.status_code]);
   mute = () => this.did.push(["mute"]);
   unmute = () => this.did.push(["unmute"]);
+  busy = false; // a re-INVITE of the peer is open
+  #agree; // the far side's 200 to a re-INVITE of ours
+
+  /* As JsSIP: false while a change is open, told as done at once and agreed on later. */
+  #change(name, done) {
+    if (this.busy || this.#agree) return false;
+    this.did.push([name]);
+    this.#agree = done;
+    this.emit(name, { originator: "local" });
+    return true;
+  }
+
+  hold = (_, done) => this.#change("hold", done);
+  unhold = (_, done) => this.#change("unhold", done);
+
+  agree() {
+    const done = this.#agree;
+    this.#agree = undefined;
+    done();
+  }
   sendDTMF = (key, { transportType }) => this.did.push(["key", key, transportType]);
 }
 

@@ -317,6 +317,71 @@ test("mutes and unmutes, and tells it once", async () => {
   assert.equal(seen.calls - before, 2);
 });
 
+test("holds and resumes, and mute is a fact of its own", async () => {
+  const { phone, session } = await inCall();
+  const told = [];
+  phone.on("held", ({ held, heldByPeer }) => told.push([held, heldByPeer]));
+  phone.mute(true);
+  phone.hold(true);
+  assert.equal(phone.held, true);
+  session.agree();
+  phone.hold(false);
+  session.agree();
+  assert.equal(phone.held, false);
+  assert.equal(phone.muted, true);
+  assert.deepEqual(session.did, [["mute"], ["hold"], ["unhold"]]);
+  assert.deepEqual(told, [[true, false], [false, false]]);
+  assert.equal(phone.state, "talking");
+});
+
+test("a peer that holds is told, beside our own hold", async () => {
+  const { phone, session, seen } = await inCall();
+  const before = seen.calls;
+  session.emit("hold", { originator: "remote" });
+  assert.equal(phone.heldByPeer, true);
+  assert.equal(phone.held, false);
+  assert.equal(seen.calls - before, 1);
+  phone.hold(true);
+  session.agree();
+  session.emit("unhold", { originator: "remote" });
+  assert.equal(phone.heldByPeer, false);
+  assert.equal(phone.held, true);
+});
+
+test("of several wishes to hold the last one counts, one change at a time", async () => {
+  const { phone, session } = await inCall();
+  phone.hold(true);
+  phone.hold(false);
+  phone.hold(true);
+  phone.hold(false);
+  assert.deepEqual(session.did, [["hold"]]);
+  session.agree();
+  assert.deepEqual(session.did, [["hold"], ["unhold"]]);
+  session.agree();
+  assert.equal(session.did.length, 2);
+});
+
+test("a hold that meets a change of the peer comes after it", async () => {
+  const { phone, platform, session } = await inCall();
+  session.busy = true;
+  phone.hold(true);
+  platform.advance(1000);
+  assert.deepEqual(session.did, []);
+  session.busy = false;
+  platform.advance(200);
+  assert.deepEqual(session.did, [["hold"]]);
+});
+
+test("only a call that talks is held, and the next call is not", async () => {
+  const { phone, session } = await inCall();
+  phone.hold(true);
+  session.emit("ended", { originator: "remote" });
+  assert.equal(phone.held, false);
+  await phone.call("1000");
+  phone.hold(true);
+  assert.equal(phone.held, false);
+});
+
 test("the next call is not muted", async () => {
   const { phone, session, agent } = await inCall();
   phone.mute(true);
