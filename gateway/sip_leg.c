@@ -186,6 +186,8 @@ void sip_leg_on_ended(void *arg, const struct sip_end *end)
 	struct sip_leg *l = arg;
 	struct cause cause = cause_normal;
 
+	if (sip_leg_waits(l, end))
+		return;
 	switch (end->kind) {
 	case SIP_END_REFUSED:
 		cause = cause_of_response(end->status);
@@ -224,6 +226,11 @@ void sip_leg_destroy(struct leg *leg)
 	if (session_is(l->leg.session))
 		session_close(l->shared->workers, l->leg.session, NULL, NULL);
 	leg_media_free(&l->media);
+	sip_msg_unref(l->challenged);
+	free(l->again_call_id);
+	free(l->again_tag);
+	free(l->credentials);
+	free(l->routes_mem);
 	free(l->uri);
 	free(l->from);
 	free(l->to);
@@ -288,6 +295,8 @@ struct sip_leg *sip_leg_make(struct sip_leg_shared *shared, const struct sip_flo
 	watch(l);
 	leg_media_init(&l->media, &(struct leg_media_config){
 					  .profile = l->is_web ? SDP_WEB : SDP_PLAIN,
+					  .opus = shared->is_registrar &&
+						  shared->is_registrar(shared->arg, flow),
 					  .config = shared->config,
 					  .peer_is_local = sdp_ip_is_local(&ip),
 					  .own = shared->own,

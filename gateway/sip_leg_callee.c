@@ -22,7 +22,18 @@ static void hang_up(struct leg *leg, const struct cause *cause)
 		sip_leg_finish_later(l);
 }
 
-static int place(struct sip_leg *l)
+static struct sip_flow *on_silent(void *arg)
+{
+	struct sip_leg *l = arg;
+	struct sip_flow *next = l->central.next_flow ? l->central.next_flow(l->central.arg) : NULL;
+
+	sip_leg_note(l, next ? "no response, the next is asked" : "no response, nobody left");
+	if (next)
+		l->flow_id = next->id;
+	return next;
+}
+
+int sip_leg_place(struct sip_leg *l)
 {
 	struct sip_flow *flow = sip_flow_find(l->shared->endpoint, l->flow_id);
 	char contact[SIP_ADDR_TEXT + 96], headers[256];
@@ -49,6 +60,13 @@ static int place(struct sip_leg *l)
 			.to = str_of(l->to),
 			.offer = offer,
 			.max_forwards = l->max_forwards,
+			.routes = l->routes,
+			.n_routes = l->n_routes,
+			.silent_ms = l->central.next_flow ? SIP_LEG_SILENT_MS : 0,
+			.call_id = str_of(l->again_call_id),
+			.from_tag = str_of(l->again_tag),
+			.cseq = l->again_cseq,
+			.credentials = str_of(l->credentials),
 		},
 		&l->invite);
 	if (err)
@@ -67,7 +85,7 @@ static int dial(struct leg *leg, const struct leg *caller)
 	leg_media_set_playback_rate(&l->media, caller->max_rate);
 	leg_media_want(&l->media, caller->peer);
 	if (l->state == READY)
-		return place(l);
+		return sip_leg_place(l);
 	if (l->state != OPENING)
 		return -EPIPE;
 	sip_leg_enter(l, DIAL_WAITS);
@@ -76,7 +94,7 @@ static int dial(struct leg *leg, const struct leg *caller)
 
 void sip_leg_dial_now(struct sip_leg *l)
 {
-	if (place(l) != 0)
+	if (sip_leg_place(l) != 0)
 		sip_leg_finish(l, &cause_broken);
 }
 
@@ -150,6 +168,7 @@ static int answer(struct leg *leg, const struct leg *callee)
 static const struct sip_invite_events invite_events = {
 	.on_progress = on_progress,
 	.on_answered = on_answered,
+	.on_silent = on_silent,
 	.on_reoffer = sip_leg_on_reoffer,
 	.on_reoffer_acked = sip_leg_on_reoffer_acked,
 	.on_reoffered = sip_leg_on_reoffered,
@@ -168,8 +187,8 @@ static const struct leg_ops callee_ops = {
 	.destroy = sip_leg_destroy,
 };
 
-/* `"Display" <sip:user@host>`, made with malloc(). */
-static char *print_name_addr(struct str display, struct str user, struct str host)
+/* `"Display" <uri>`, or <sip:user@host> without one; made with malloc(). */
+static char *print_name_addr(struct str display, struct str uri, struct str user, struct str host)
 {
 	char mem[1024];
 	struct writer w;
@@ -188,12 +207,40 @@ static char *print_name_addr(struct str display, struct str user, struct str hos
 		}
 		writer_put(&w, STR("\" "));
 	}
-	writer_put(&w, STR("<sip:"));
-	sip_user_print(&w, user);
-	writer_char(&w, '@');
-	writer_put(&w, host);
+	writer_char(&w, '<');
+	if (str_empty(uri)) {
+		writer_put(&w, STR("sip:"));
+		sip_user_print(&w, user);
+		writer_char(&w, '@');
+		writer_put(&w, host);
+	} else {
+		writer_put(&w, uri);
+	}
 	writer_char(&w, '>');
 	return writer_end(&w, &out) == 0 ? str_dup(out) : NULL;
+}
+
+static int copy_routes(struct sip_leg *l, const struct str *routes, size_t n)
+{
+	size_t bytes = 0;
+	struct writer w;
+
+	if (n > SIP_LEG_MOST_ROUTES)
+		return -EMSGSIZE;
+	for (size_t i = 0; i < n; i++)
+		bytes += routes[i].n;
+	if (bytes == 0)
+		return 0;
+	l->routes_mem = malloc(bytes);
+	if (!l->routes_mem)
+		return -ENOMEM;
+	writer_init(&w, l->routes_mem, bytes);
+	for (size_t i = 0; i < n; i++) {
+		l->routes[i] = (struct str){ l->routes_mem + w.n, routes[i].n };
+		writer_put(&w, routes[i]);
+	}
+	l->n_routes = n;
+	return 0;
 }
 
 int sip_leg_to(struct sip_leg_shared *shared, const struct sip_leg_target *target,
@@ -210,9 +257,12 @@ int sip_leg_to(struct sip_leg_shared *shared, const struct sip_leg_target *targe
 				    : str_of(flow->sent_by);
 	l->max_forwards = target->max_forwards;
 	l->uri = str_dup(target->uri);
-	l->from = print_name_addr(target->from_display, target->from_user, host);
-	l->to = print_name_addr(STR(""), target->to_user, host);
+	l->central = target->central;
+	l->from = print_name_addr(target->from_display, target->from_uri, target->from_user, host);
+	l->to = print_name_addr(STR(""), target->to_uri, target->to_user, host);
 	if (l->uri && l->from && l->to)
+		err = copy_routes(l, target->routes, target->n_routes);
+	if (!err)
 		err = sip_leg_open_session(l, flow, target->near);
 	if (err) {
 		sip_leg_destroy(&l->leg);

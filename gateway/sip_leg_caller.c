@@ -34,7 +34,7 @@ static void hang_up(struct leg *leg, const struct cause *cause)
 	sip_leg_enter(l, ENDING);
 	if (was == TALKING)
 		sip_invite_hang_up(l->invite, cause_print_reason(cause, reason, sizeof(reason)));
-	else if (refuse_with(l, cause) != 0)
+	else if (was == CHALLENGED || refuse_with(l, cause) != 0)
 		sip_leg_finish_later(l);
 }
 
@@ -143,13 +143,29 @@ static const struct leg_ops caller_ops = {
 	.destroy = sip_leg_destroy,
 };
 
+int sip_leg_take_invite(struct sip_leg *l, struct sip_server_tx *tx)
+{
+	char contact[SIP_ADDR_TEXT + 96], headers[256];
+
+	sip_leg_print_contact(sip_server_tx_flow(tx), contact, sizeof(contact));
+	return sip_invite_take(
+		l->shared->endpoint, tx,
+		&(struct sip_invite_config){
+			.events = &invite_events,
+			.arg = l,
+			.keeps_crossing = l->is_web,
+			.contact = str_of(contact),
+			.headers = sip_leg_print_headers(l, headers, sizeof(headers)),
+		},
+		&l->invite);
+}
+
 int sip_leg_take(struct sip_leg_shared *shared, struct sip_server_tx *tx, const char *call_id,
 		 struct leg **out, struct cause *cause)
 {
 	struct sip_flow *flow = sip_server_tx_flow(tx);
 	struct sip_msg *request = sip_server_tx_request(tx);
 	struct sip_leg *l = sip_leg_make(shared, flow, &caller_ops, call_id);
-	char contact[SIP_ADDR_TEXT + 96], headers[256];
 	int err = -ENOMEM;
 
 	*cause = cause_failed;
@@ -174,16 +190,7 @@ int sip_leg_take(struct sip_leg_shared *shared, struct sip_server_tx *tx, const 
 		*cause = cause_failed;
 		goto fail;
 	}
-	sip_leg_print_contact(flow, contact, sizeof(contact));
-	err = sip_invite_take(shared->endpoint, tx,
-			      &(struct sip_invite_config){
-				      .events = &invite_events,
-				      .arg = l,
-				      .keeps_crossing = l->is_web,
-				      .contact = str_of(contact),
-				      .headers = sip_leg_print_headers(l, headers, sizeof(headers)),
-			      },
-			      &l->invite);
+	err = sip_leg_take_invite(l, tx);
 	if (err)
 		goto fail;
 	shared->on_dialog(shared->arg, call_id, request->call_id);

@@ -6,7 +6,7 @@
 
 #define SIP_LEG_ALLOW "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO"
 
-enum sip_leg_state { OPENING, DIAL_WAITS, READY, CALLING, TALKING, ENDING, ENDED };
+enum sip_leg_state { OPENING, DIAL_WAITS, READY, CHALLENGED, CALLING, TALKING, ENDING, ENDED };
 
 /* An offer of ours in mid-call; see sip_leg_reoffer.c. */
 enum sip_leg_offer { SETTLED, OFFERED, OFFERED_IN_200, REFUSED };
@@ -32,6 +32,15 @@ struct sip_leg {
 
 	char *uri, *from, *to; /* callee: owned */
 	uint32_t max_forwards; /* callee */
+	struct sip_leg_central central;
+	char *routes_mem; /* callee: of `routes`; owned */
+	struct str routes[SIP_LEG_MOST_ROUTES];
+	size_t n_routes;
+
+	unsigned challenges;	    /* caller: handed on to it */
+	struct sip_msg *challenged; /* caller: its INVITE that was, a reference */
+	char *again_call_id, *again_tag, *credentials; /* callee: owned; for the next INVITE */
+	uint32_t again_cseq;
 };
 
 static inline struct sip_leg *sip_leg_of(struct leg *leg)
@@ -69,6 +78,13 @@ void sip_leg_follow(struct leg *leg, const struct leg *other); /* a row of leg_o
 
 /* sip_leg_callee.c: the session is ready and dial() came before. */
 void sip_leg_dial_now(struct sip_leg *l);
+int sip_leg_place(struct sip_leg *l);
+
+/* sip_leg_caller.c: 0 or -ENOMEM. */
+int sip_leg_take_invite(struct sip_leg *l, struct sip_server_tx *tx);
+
+/* sip_leg_challenge.c: the INVITE has ended, but not the leg. */
+bool sip_leg_waits(struct sip_leg *l, const struct sip_end *end);
 
 /* Shared rows of both roles' struct sip_invite_events. */
 void sip_leg_on_reoffer(void *arg, const struct sip_msg *request);
