@@ -140,7 +140,8 @@ export class SipClient {
 		return `${method} ${uri} SIP/2.0\r\n${head.join("")}\r\n${body}`;
 	}
 
-	/** Sends a request and waits for its final response; that of an INVITE gets its ACK. */
+	/** Sends a request and waits for its final response; that of an INVITE gets its ACK unless
+	 * `ack` is false. */
 	async ask(method, options = {}) {
 		const text = this.request(method, options);
 		const { headers } = parseSip(text);
@@ -150,7 +151,7 @@ export class SipClient {
 			(m) => m.status >= 200 && m.header("cseq") === headers.cseq[0] && m.header("call-id") === headers["call-id"][0],
 			{ from, ms: options.ms },
 		);
-		if (method === "INVITE") this.ack(answer, options.uri, headers.via[0]);
+		if (method === "INVITE" && options.ack !== false) this.ack(answer, options.uri, headers.via[0]);
 		return answer;
 	}
 
