@@ -419,7 +419,7 @@ static void g711_makes_up_sound_that_fades_away(void)
 	double before = rms(pcm, 160), last = before;
 	for (int i = 0; i < 5; i++) {
 		CHECK_EQ(codec_pcma.decode(state, NULL, 0, pcm, 160), 160);
-		CHECK(rms(pcm, 160) < last);
+		CHECK(rms(pcm, 160) < last || (i > 2 && last == 0)); /* gone after 60 ms */
 		last = rms(pcm, 160);
 		if (i == 0)
 			CHECK(last > before / 2);

@@ -372,7 +372,7 @@ static void lost_packets_fade_away(void)
 	double before = rms(ours, 320), last = before;
 	for (int i = 0; i < 5; i++) {
 		CHECK_EQ(codec_g722.decode(state, NULL, 0, ours, 320), 320);
-		CHECK(rms(ours, 320) < last);
+		CHECK(rms(ours, 320) < last || (i > 2 && last == 0)); /* gone after 60 ms */
 		last = rms(ours, 320);
 		CHECK(i > 0 || last > before / 2);
 	}
