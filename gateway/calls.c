@@ -364,6 +364,18 @@ static void on_user(void *arg, struct sip_server_tx *tx, struct sip_msg *request
 		give_up(r, &cause_failed);
 }
 
+/* RFC 3261 §8.2.3: SDP as it is, nothing around it and not packed. */
+static bool body_is_understood(const struct sip_msg *request)
+{
+	struct str type = sip_msg_header(request, SIP_HEADER_CONTENT_TYPE);
+
+	if (str_empty(request->body))
+		return true;
+	if (sip_msg_has(request, SIP_HEADER_CONTENT_ENCODING))
+		return false;
+	return str_empty(type) || str_ieq(str_trim(str_cut(&type, ';')), STR("application/sdp"));
+}
+
 void calls_invite(struct calls *calls, struct sip_server_tx *tx, struct sip_msg *request)
 {
 	if (calls->stopping) {
@@ -372,6 +384,14 @@ void calls_invite(struct calls *calls, struct sip_server_tx *tx, struct sip_msg 
 	}
 	if (request->max_forwards <= 1) { /* RFC 3261 §16.3: it would leave here with none */
 		refuse(tx, &(struct cause){ .status = 483, .text = "Too many hops" });
+		return;
+	}
+	if (!body_is_understood(request)) {
+		sip_respond(tx, &(struct sip_answer){
+					.status = 415,
+					.headers = STR("Accept: application/sdp\r\n"
+						       "Accept-Encoding: identity\r\n"),
+				});
 		return;
 	}
 	if (calls->n >= calls->config.config->calls.max) {

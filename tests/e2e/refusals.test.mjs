@@ -43,6 +43,16 @@ for (const [what, [web, plain, why]] of Object.entries(OFFERS))
 		await callee.leave();
 	});
 
+scene.test("an INVITE whose body is no plain SDP gets 415 and what is accepted (RFC 3261 §8.2.3)", async () => {
+	const caller = await openPhone("1001");
+	for (const headers of [{ "Content-Type": "multipart/mixed;boundary=x" }, { "Content-Type": "text/plain" }, { "Content-Encoding": "gzip" }]) {
+		const answer = await caller.invite("1000", { body: phoneSdp(9000), headers });
+		assert.equal(answer.status, 415, answer.first);
+		assert.equal(answer.header("accept"), "application/sdp");
+	}
+	await caller.close();
+});
+
 scene.test("a phone that answers with none of the codecs offered: 488 for the caller, BYE for the phone", async () => {
 	const callee = await openPhone("1000");
 	await callee.register();
