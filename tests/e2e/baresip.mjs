@@ -172,6 +172,8 @@ export class Baresip {
 	dial = (to) => this.#command("dial", to);
 	accept = () => this.#command("accept");
 	hangUp = () => this.#command("hangup");
+	hold = () => this.#command("hold");
+	resume = () => this.#command("resume");
 
 	/** Presses keys, each 160 ms long, as a person does. */
 	async press(keys) {

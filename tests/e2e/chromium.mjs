@@ -76,6 +76,7 @@ export class WebPhone {
 				peer: text("peer"),
 				codec: text("codec"),
 				timer: text("timer"),
+				words: text("state"),
 			};
 		});
 	}
@@ -106,6 +107,16 @@ export class WebPhone {
 	decline = () => this.page.click("#decline");
 	hangUp = () => this.page.click("#hang-up");
 	mute = () => this.page.click("#mute");
+
+	/** Holds or resumes, and waits until the page says so. */
+	async hold(held = true) {
+		await this.page.click("#hold");
+		await this.waitForHold(held ? "us" : "");
+	}
+
+	/** @param who "us", "peer" or "" for nobody */
+	waitForHold = (who) => this.page.locator(`body[data-held="${who}"]`).waitFor({ state: "attached" });
+
 	pressKey = (key) => this.page.click(`#pad [data-key="${key}"]`);
 
 	/** Waits for the message of a failure and gives its reason. */
