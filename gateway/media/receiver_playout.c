@@ -240,6 +240,8 @@ static void play_frame(struct receiver *r, uint64_t now_ms)
 	playout_obey_ceiling(r);
 	fill(r, frame);
 	playout_adjust(r);
+	playout_obey_ceiling(r); /* late sound that was let in may have come on top */
+	fill(r, frame);
 	r->config.events->on_pcm(r->config.arg, p->pcm, frame, now_ms);
 	p->n -= frame;
 	memmove(p->pcm, p->pcm + frame, p->n * sizeof(*p->pcm));

@@ -38,8 +38,8 @@ struct network {
 	unsigned frame_ms, most_depth_ms;
 	uint64_t *heard_ms; /* by number: the first sample of it; 0: never */
 	size_t made_up;	    /* samples */
-	size_t clicks;	    /* steps in the sound, larger than any packet's to the next */
-	int16_t last;
+	unsigned decodes;   /* calls of the codec since the last frame, */
+	unsigned most_decodes;
 };
 
 /* 0 or -ENOMEM. `fec`: each packet can tell what its predecessor was. */
@@ -54,6 +54,12 @@ struct network_packet *network_send(struct network *net, uint64_t ms);
 
 /* Everything comes in its time; then `rest_ms` pass. */
 void network_run(struct network *net, uint64_t rest_ms);
+
+/* One packet of the numbers `number` and its predecessor, now. */
+void network_put(struct network *net, const struct network_packet *packet);
+
+/* Time passes. */
+void network_wait(struct network *net, uint64_t ms);
 
 /* Milliseconds between a packet's coming and its sound, the median of all heard. */
 unsigned network_median_delay(const struct network *net);
