@@ -55,7 +55,7 @@ export async function openTcp(server, { user = "1000", password = "", domain = "
 		{
 			via: `TCP ${address}`,
 			send: (bytes) => socket.write(bytes),
-			close: () => new Promise((resolve) => socket.once("close", resolve).destroy()),
+			close: () => socket.closed || new Promise((resolve) => socket.once("close", resolve).destroy()),
 		},
 		{ user, password, domain, contact: `sip:${user}@${address};transport=tcp` },
 	);
