@@ -41,7 +41,7 @@ static const struct bridge_events events = { .on_digit = on_digit, .on_due = on_
 struct bridge_media leg_media(const struct leg *leg)
 {
 	struct bridge_media media = {
-		.receive = { { leg->pt, leg->codec } },
+		.receive = { { .pt = leg->pt, .codec = leg->codec } },
 		.n_receive = 1,
 		.send = {
 			.codec = leg->codec,
