@@ -5,7 +5,8 @@
 import dgram from "node:dgram";
 import net from "node:net";
 
-const [FIRST, LAST] = (process.env.HOOKSWITCH_TEST_PORTS ?? "31000-31999").split("-").map(Number);
+export const RANGE = (process.env.HOOKSWITCH_TEST_PORTS ?? "31000-31999").split("-").map(Number);
+const [FIRST, LAST] = RANGE;
 let next = FIRST + Math.floor(Math.random() * ((LAST - FIRST) / 2)) * 2; // runs beside each other rarely meet
 
 const isFree = async (port) => {
