@@ -25,6 +25,7 @@ struct plain {
 	uv_timer_t ready; /* tells on_ready from the loop */
 
 	bool has_remote, has_rtcp;
+	bool held; /* as of old, by 0.0.0.0: nothing goes out, its music may come in */
 	struct sdp_ip ip;
 	struct sockaddr_storage rtp_to, rtcp_to;
 	uint16_t remote_port;
@@ -110,8 +111,8 @@ static void plain_send(struct session *session, uint8_t *packet, size_t bytes, s
 	uv_buf_t buf = uv_buf_init((char *)packet, (unsigned)bytes);
 
 	(void)cap;
-	if (!p->has_remote || sdp_ip_is_unspecified(&p->ip))
-		return; /* held as of old: nowhere to send to */
+	if (!p->has_remote || p->held)
+		return;
 	if (rtcp && !p->has_rtcp)
 		return;
 	/* A full socket loses the packet, as a network would. */
@@ -224,21 +225,28 @@ static int plain_open(struct session *session, const struct session_config *conf
 	return err;
 }
 
-static int plain_set_remote(struct session *session, const struct session_remote *remote)
+static void send_to(struct plain *p, const struct session_remote *remote)
 {
-	struct plain *p = of(session);
-
 	if (!p->has_remote || !sdp_ip_equal(&p->ip, &remote->ip) ||
 	    p->remote_port != remote->port) {
 		p->other_port = 0;
 		p->signalled_heard = false;
 	}
-	p->has_remote = true;
 	p->ip = remote->ip;
 	p->remote_port = remote->port;
 	media_sockaddr(&remote->ip, remote->port, &p->rtp_to);
 	p->has_rtcp = remote->rtcp_port != 0;
 	media_sockaddr(&remote->ip, remote->rtcp_port, &p->rtcp_to);
+}
+
+static int plain_set_remote(struct session *session, const struct session_remote *remote)
+{
+	struct plain *p = of(session);
+
+	p->held = sdp_ip_is_unspecified(&remote->ip);
+	if (!p->held)
+		send_to(p, remote);
+	p->has_remote = true;
 	if (!session->connected) {
 		struct session_stats stats = { .bad_srtp = 0 };
 

@@ -203,14 +203,12 @@ static void is_two_way(struct talk *t, unsigned packets)
 static void more_packets_than_numbers_pass_both_ways(void)
 {
 	for (size_t i = 0; i < 2; i++) {
-		for (size_t j = 0; j < 2; j++) {
-			struct talk t;
+		struct talk t;
 
-			open_talk(&t, profiles[i], codecs[j]);
-			is_two_way(&t, 70000);
-			CHECK(t.to_browser > 65536 && t.to_phone > 65536);
-			close_talk(&t);
-		}
+		open_talk(&t, profiles[i], codecs[i]);
+		is_two_way(&t, 70000);
+		CHECK(t.to_browser > 65536 && t.to_phone > 65536);
+		close_talk(&t);
 	}
 }
 

@@ -212,6 +212,8 @@ static void a_reoffer_moves_the_media_and_may_stop_it(void)
 	heard = moved.voice.n_heard;
 	stage_run(&stage, 60);
 	CHECK_EQ(moved.voice.n_heard, heard);
+	heard = other.phone.voice.n_heard; /* but what it plays meanwhile comes in */
+	WAIT(&stage, other.phone.voice.n_heard >= heard + 10, 2000);
 
 	phone_close(&moved);
 	line_close(&one);
