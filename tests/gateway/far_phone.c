@@ -8,7 +8,7 @@
 void far_media(const struct voice *voice, struct session_remote *out)
 {
 	out->media = (struct bridge_media){
-		.receive = { { voice->pt, voice->codec } },
+		.receive = { { .pt = voice->pt, .codec = voice->codec } },
 		.n_receive = 1,
 		.send = {
 			.codec = voice->codec,
