@@ -1,12 +1,10 @@
 /* calls.c: see calls.h. A record is made when the caller is known and lives until
  * its call has ended; before the call exists it owns the caller's leg itself. */
-#include "gateway/calls.h"
+#include "gateway/calls_internal.h"
 
 #include "gateway/auth.h"
 #include "gateway/domains.h"
-#include "gateway/fork.h"
 #include "gateway/log.h"
-#include "gateway/registrar.h"
 #include "gateway/trace.h"
 #include "sip/print.h"
 
@@ -14,33 +12,7 @@
 #include <openssl/rand.h>
 #include <stdlib.h>
 
-struct record {
-	struct record *next, *prev;
-	struct calls *calls;
-	char id[CALL_ID_TEXT];
-	char *user;	  /* of the caller, unescaped; owned */
-	char *dialled;	  /* user part, unescaped; owned */
-	uint64_t flow_id; /* of the caller */
-	uint32_t max_forwards;
-
-	struct leg *caller; /* until the call has it */
-	bool caller_ready;
-	bool given_up;		     /* nobody will be dialed */
-	struct registrar_find *find; /* while asking */
-	struct call *call;	     /* NULL before */
-};
-
-struct calls {
-	struct calls_config config;
-	struct sip_leg_shared shared;
-	struct record *first;
-	size_t n;
-	bool stopping;
-	void (*on_empty)(void *arg);
-	void *on_empty_arg;
-};
-
-static void refuse(struct sip_server_tx *tx, const struct cause *cause)
+void calls_refuse(struct sip_server_tx *tx, const struct cause *cause)
 {
 	char mem[512], reason[192];
 	struct writer w;
@@ -189,7 +161,7 @@ static void on_caller_event(void *owner, struct leg *leg, const struct leg_event
 	}
 }
 
-static void give_up(struct record *r, const struct cause *cause)
+void calls_give_up(struct record *r, const struct cause *cause)
 {
 	r->given_up = true;
 	r->caller->ops->hang_up(r->caller, cause);
@@ -215,7 +187,7 @@ static void add_attempt(struct record *r, struct fork *fork, struct sip_flow *fl
 		attempt->ops->destroy(attempt);
 }
 
-static void dial(struct record *r, struct fork *fork)
+void calls_dial(struct record *r, struct fork *fork)
 {
 	struct call_config config = {
 		.events = &call_events,
@@ -247,13 +219,13 @@ static void on_found(void *arg, unsigned status, const struct registrar_binding 
 	if (r->given_up)
 		return; /* the caller's leg is on its way out */
 	if (status != 200) {
-		give_up(r, status == 404   ? &cause_not_found
-			   : status == 480 ? &cause_unavailable
-					   : &cause_failed);
+		calls_give_up(r, status == 404	 ? &cause_not_found
+				 : status == 480 ? &cause_unavailable
+						 : &cause_failed);
 		return;
 	}
 	if (fork_new(sip_endpoint_timers(r->calls->config.endpoint), &fork) != 0) {
-		give_up(r, &cause_failed);
+		calls_give_up(r, &cause_failed);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -261,10 +233,10 @@ static void on_found(void *arg, unsigned status, const struct registrar_binding 
 			add_attempt(r, fork, bindings[i].flow, bindings[i].contact);
 	if (fork_attempts(fork) == 0) {
 		fork_leg(fork)->ops->destroy(fork_leg(fork));
-		give_up(r, &cause_unavailable);
+		calls_give_up(r, &cause_unavailable);
 		return;
 	}
-	dial(r, fork);
+	calls_dial(r, fork);
 }
 
 static const struct config_phone *phone_of(const struct config *config, const char *name)
@@ -285,20 +257,20 @@ static void dial_phone(struct record *r, const struct config_phone *phone)
 	    r->calls->config.open_flow(r->calls->config.arg, &uri, &flow) != 0) {
 		log_warn("call %s: phone %s cannot be reached at %s", r->id, phone->name,
 			 phone->contact);
-		give_up(r, &cause_unavailable);
+		calls_give_up(r, &cause_unavailable);
 		return;
 	}
 	if (fork_new(sip_endpoint_timers(r->calls->config.endpoint), &fork) != 0) {
-		give_up(r, &cause_failed);
+		calls_give_up(r, &cause_failed);
 		return;
 	}
 	add_attempt(r, fork, flow, str_of(phone->contact));
 	if (fork_attempts(fork) == 0) {
 		fork_leg(fork)->ops->destroy(fork_leg(fork));
-		give_up(r, &cause_failed);
+		calls_give_up(r, &cause_failed);
 		return;
 	}
-	dial(r, fork);
+	calls_dial(r, fork);
 }
 
 /* Who was dialled, unescaped into `mem`; false and *cause if that cannot be. */
@@ -313,30 +285,16 @@ static bool read_target(const struct calls *calls, const struct sip_msg *request
 	return memchr(out->p, '\0', out->n) == NULL;
 }
 
-static void on_user(void *arg, struct sip_server_tx *tx, struct sip_msg *request, struct str user)
+struct record *calls_begin(struct calls *calls, struct sip_server_tx *tx, struct sip_msg *request,
+			   struct str user, struct str dialled)
 {
-	struct calls *calls = arg;
-	char mem[AUTH_MAX_USER];
-	struct str dialled;
-	struct cause cause;
 	struct record *r;
+	struct cause cause;
 
-	if (calls->stopping) {
-		refuse(tx, &cause_shutdown);
-		return;
-	}
-	if (!read_target(calls, request, mem, sizeof(mem), &dialled, &cause)) {
-		refuse(tx, &cause);
-		return;
-	}
-	if (count_of(calls, user) >= CALLS_MOST_PER_USER) {
-		refuse(tx, &(struct cause){ .status = 486, .text = "Too many calls at a time" });
-		return;
-	}
 	r = record_new(calls, user, dialled);
 	if (!r) {
-		refuse(tx, &cause_failed);
-		return;
+		calls_refuse(tx, &cause_failed);
+		return NULL;
 	}
 	r->flow_id = sip_server_tx_flow(tx)->id;
 	r->max_forwards = request->max_forwards;
@@ -349,19 +307,46 @@ static void on_user(void *arg, struct sip_server_tx *tx, struct sip_msg *request
 	if (sip_leg_take(&calls->shared, tx, r->id, &r->caller, &cause) != 0) {
 		log_warn("call %s: refused status=%u reason=\"%s\" detail=%s", r->id, cause.status,
 			 cause.text, LOG_QUOTE(str_of(cause.detail)));
-		refuse(tx, &cause);
+		calls_refuse(tx, &cause);
 		record_free(r);
-		return;
+		return NULL;
 	}
 	r->caller->on_event = on_caller_event;
 	r->caller->owner = r;
+	return r;
+}
+
+static void on_user(void *arg, struct sip_server_tx *tx, struct sip_msg *request, struct str user)
+{
+	struct calls *calls = arg;
+	char mem[AUTH_MAX_USER];
+	struct str dialled;
+	struct cause cause;
+	struct record *r;
+
+	if (calls->stopping) {
+		calls_refuse(tx, &cause_shutdown);
+		return;
+	}
+	if (!read_target(calls, request, mem, sizeof(mem), &dialled, &cause)) {
+		calls_refuse(tx, &cause);
+		return;
+	}
+	if (count_of(calls, user) >= CALLS_MOST_PER_USER) {
+		calls_refuse(tx,
+			     &(struct cause){ .status = 486, .text = "Too many calls at a time" });
+		return;
+	}
+	r = calls_begin(calls, tx, request, user, dialled);
+	if (!r)
+		return;
 
 	const struct config_phone *phone = phone_of(calls->config.config, r->dialled);
 	if (phone)
 		dial_phone(r, phone);
 	else if (registrar_find(calls->config.registrar, str_of(r->dialled), on_found, r,
 				&r->find) != 0)
-		give_up(r, &cause_failed);
+		calls_give_up(r, &cause_failed);
 }
 
 /* RFC 3261 §8.2.3: SDP as it is, nothing around it and not packed. */
@@ -378,12 +363,14 @@ static bool body_is_understood(const struct sip_msg *request)
 
 void calls_invite(struct calls *calls, struct sip_server_tx *tx, struct sip_msg *request)
 {
+	if (calls->config.edge && calls_central_retry(calls, tx, request))
+		return;
 	if (calls->stopping) {
-		refuse(tx, &cause_shutdown);
+		calls_refuse(tx, &cause_shutdown);
 		return;
 	}
 	if (request->max_forwards <= 1) { /* RFC 3261 §16.3: it would leave here with none */
-		refuse(tx, &(struct cause){ .status = 483, .text = "Too many hops" });
+		calls_refuse(tx, &(struct cause){ .status = 483, .text = "Too many hops" });
 		return;
 	}
 	if (!body_is_understood(request)) {
@@ -395,10 +382,13 @@ void calls_invite(struct calls *calls, struct sip_server_tx *tx, struct sip_msg 
 		return;
 	}
 	if (calls->n >= calls->config.config->calls.max) {
-		refuse(tx, &(struct cause){ .status = 503, .text = "Too many calls" });
+		calls_refuse(tx, &(struct cause){ .status = 503, .text = "Too many calls" });
 		return;
 	}
-	auth_request(calls->config.auth, tx, request, on_user, calls);
+	if (calls->config.edge)
+		calls_central_invite(calls, tx, request);
+	else
+		auth_request(calls->config.auth, tx, request, on_user, calls);
 }
 
 /* ---- the rest ---- */
@@ -418,6 +408,13 @@ static void on_dialog(void *arg, const char *call_id, struct str sip_call_id)
 	traces_dialog(calls->config.traces, call_id, sip_call_id);
 }
 
+static bool is_registrar(void *arg, const struct sip_flow *flow)
+{
+	const struct calls *calls = arg;
+
+	return calls->config.targets && targets_have(calls->config.targets, flow);
+}
+
 int calls_new(const struct calls_config *config, struct calls **out)
 {
 	struct calls *calls = calloc(1, sizeof(*calls));
@@ -431,6 +428,7 @@ int calls_new(const struct calls_config *config, struct calls **out)
 		.config = config->config,
 		.own = config->own,
 		.n_own = config->n_own,
+		.is_registrar = is_registrar,
 		.on_note = on_note,
 		.on_dialog = on_dialog,
 		.arg = calls,
@@ -475,7 +473,7 @@ void calls_stop(struct calls *calls, void (*on_empty)(void *arg), void *arg)
 		if (r->call)
 			call_hang_up(r->call, &cause_shutdown);
 		else
-			give_up(r, &cause_shutdown);
+			calls_give_up(r, &cause_shutdown);
 	}
 }
 

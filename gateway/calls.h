@@ -15,12 +15,16 @@ struct calls;
 struct domains;
 struct registrar;
 struct traces;
+struct edge;
+struct targets;
 
 struct calls_config {
 	struct sip_endpoint *endpoint;
 	struct workers *workers;
-	struct registrar *registrar;
-	struct auth *auth;
+	struct registrar *registrar; /* mode built-in; else NULL */
+	struct auth *auth;	     /* likewise */
+	struct edge *edge;	     /* mode central; else NULL */
+	struct targets *targets;     /* likewise */
 	const struct domains *domains;
 	const struct config *config;
 	struct traces *traces;

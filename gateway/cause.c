@@ -79,6 +79,21 @@ struct str cause_print_reason(const struct cause *cause, char *mem, size_t cap)
 	return out;
 }
 
+bool cause_is_elsewhere(struct str reason)
+{
+	struct str protocol = str_trim(str_head(reason, str_find(reason, ';')));
+	struct str params = str_skip(reason, str_find(reason, ';') + 1);
+
+	while (str_ieq(protocol, STR("SIP")) && !str_empty(params)) {
+		struct str param = str_cut(&params, ';');
+		size_t equals = str_find(param, '=');
+
+		if (str_ieq(str_trim(str_head(param, equals)), STR("cause")))
+			return str_eq(str_trim(str_skip(param, equals + 1)), STR("200"));
+	}
+	return false;
+}
+
 /* Smaller is better: 6xx, then the lowest class, and in it first what tells the
  * caller something he can act on. All attempts were for one user and with offers of
  * ours, so a 488 of one of them says less than another's "busy". */

@@ -36,6 +36,9 @@ struct cause cause_of_response(unsigned status);
 /* The value of a Reason header (RFC 3326): `SIP;cause=486;text="Busy Here"`. */
 struct str cause_print_reason(const struct cause *cause, char *mem, size_t cap);
 
+/* Does the value of a CANCEL's Reason say that somebody else has answered? */
+bool cause_is_elsewhere(struct str reason);
+
 /* Which of two failures a fork reports (RFC 3261 §16.7 step 6): 6xx first, then
  * the lowest class, within 4xx those that say most. True: `a` is better. */
 bool cause_better(const struct cause *a, const struct cause *b);

@@ -5,6 +5,7 @@
 #include "gateway/auth.h"
 #include "gateway/calls.h"
 #include "gateway/control.h"
+#include "gateway/central.h"
 #include "gateway/domains.h"
 #include "gateway/listeners.h"
 #include "gateway/log.h"
@@ -44,6 +45,7 @@ struct gateway {
 	struct domains *domains;
 	struct auth *auth;
 	struct registrar *registrar;
+	struct central *central; /* in place of storage, digest, auth and registrar */
 	struct traces *traces;
 	struct listeners *listeners;
 	struct calls *calls;
@@ -84,10 +86,14 @@ static void on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *requ
 		calls_invite(g->calls, tx, request);
 		break;
 	case SIP_REGISTER:
-		registrar_request(g->registrar, tx, request);
+		if (g->central)
+			edge_register(central_edge(g->central), tx, request);
+		else
+			registrar_request(g->registrar, tx, request);
 		break;
 	case SIP_OPTIONS:
-		answer_options(tx);
+		if (!g->central || !central_options(g->central, tx, request))
+			answer_options(tx);
 		break;
 	default:
 		sip_respond(tx, &(struct sip_answer){
@@ -102,11 +108,14 @@ static void on_flow_closed(void *arg, struct sip_flow *flow)
 {
 	struct gateway *g = arg;
 
-	if (g->calls) { /* the last flows close when all these are gone */
+	if (g->calls) /* the last flows close when all these are gone */
 		calls_flow_closed(g->calls, flow);
+	if (g->registrar)
 		registrar_flow_closed(g->registrar, flow);
-	}
-	auth_flow_closed(g->auth, flow); /* what it keeps is in the flow */
+	if (g->central)
+		edge_flow_closed(central_edge(g->central), flow);
+	else if (g->config->registrar.mode == CONFIG_MODE_BUILT_IN)
+		auth_flow_closed(g->auth, flow); /* what it keeps is in the flow */
 }
 
 static void on_wire(void *arg, const struct sip_flow *flow, bool sent, struct str text,
@@ -216,6 +225,8 @@ static void end_of_calls(struct gateway *g)
 	calls_free(g->calls);
 	registrar_free(g->registrar);
 	auth_free(g->auth);
+	central_free(g->central);
+	g->central = NULL;
 	g->calls = NULL;
 	g->registrar = NULL;
 	g->auth = NULL;
@@ -281,6 +292,8 @@ static void on_loaded(void *arg, int err)
 		stop(g, err);
 		return;
 	}
+	if (g->central)
+		central_start(g->central);
 	if (g->hooks && g->hooks->on_listening)
 		g->hooks->on_listening(g->hooks->arg);
 	log_info("listening");
@@ -325,8 +338,6 @@ static int start_registrar(struct gateway *g)
 							 : SIP_DIGEST_MD5;
 	err = sip_digest_server_new(&digest, &g->digest);
 	if (!err)
-		err = listeners_domains(config, &g->domains);
-	if (!err)
 		err = auth_new(&(struct auth_config){ .digest = g->digest, .storage = g->storage },
 			       &g->auth);
 	if (!err)
@@ -347,6 +358,19 @@ static int start_registrar(struct gateway *g)
 	return err;
 }
 
+static int start_central(struct gateway *g)
+{
+	return central_new(
+		&(struct central_config){
+			.endpoint = g->endpoint,
+			.config = g->config,
+			.open_flow = open_flow_to,
+			.on_moved = on_moved,
+			.arg = g,
+		},
+		&g->central);
+}
+
 static int start_calls(struct gateway *g)
 {
 	size_t n_own;
@@ -360,6 +384,8 @@ static int start_calls(struct gateway *g)
 				.workers = g->workers,
 				.registrar = g->registrar,
 				.auth = g->auth,
+				.edge = g->central ? central_edge(g->central) : NULL,
+				.targets = g->central ? central_targets(g->central) : NULL,
 				.domains = g->domains,
 				.config = g->config,
 				.traces = g->traces,
@@ -395,24 +421,32 @@ static int start(struct gateway *g)
 		return err;
 	sip_endpoint_timers(g->endpoint)->clock = loop_now;
 	sip_endpoint_timers(g->endpoint)->clock_arg = &g->loop;
-	err = start_storage(g);
+	bool is_central = g->config->registrar.mode == CONFIG_MODE_CENTRAL;
+
+	err = start_media(g);
 	if (!err)
-		err = start_media(g);
-	if (!err)
-		err = start_registrar(g);
+		err = listeners_domains(g->config, &g->domains);
 	if (!err)
 		err = listeners_new(&g->loop, g->endpoint, g->config, &g->listeners);
+	if (!err && is_central)
+		err = start_central(g);
+	if (!err && !is_central)
+		err = start_storage(g);
+	if (!err && !is_central)
+		err = start_registrar(g);
 	if (!err)
 		err = start_calls(g);
 	if (!err)
 		err = control_new(&g->loop, g->config->gateway.state, g->traces, &g->control);
-	if (!err)
+	if (!err && !is_central)
 		err = registrar_load(g->registrar, on_loaded, g);
 	if (err)
 		return err;
 	uv_prepare_start(&g->before_waiting, on_before_waiting);
 	for (size_t i = 0; i < 2; i++)
 		uv_signal_start(&g->signals[i], on_signal, signums[i]);
+	if (is_central)
+		on_loaded(g, 0);
 	return 0;
 }
 
@@ -423,6 +457,7 @@ static void free_all(struct gateway *g)
 	listeners_free(g->listeners);
 	registrar_free(g->registrar);
 	auth_free(g->auth);
+	central_free(g->central);
 	domains_free(g->domains);
 	sip_digest_server_free(g->digest);
 	storage_close(g->storage);

@@ -192,8 +192,10 @@ void sip_leg_on_ended(void *arg, const struct sip_end *end)
 	case SIP_END_REFUSED:
 		cause = cause_of_response(end->status);
 		break;
-	case SIP_END_CANCELLED:
-		cause = cause_cancelled;
+	case SIP_END_CANCELLED: /* RFC 3326: a proxy that forked says why */
+		cause = end->msg && cause_is_elsewhere(sip_msg_header(end->msg, SIP_HEADER_REASON))
+				? cause_elsewhere
+				: cause_cancelled;
 		break;
 	case SIP_END_BYE:
 	case SIP_END_HUNG_UP:

@@ -218,6 +218,11 @@ struct str sip_params_cut(struct str *params)
 	return lex_cut(params, ';');
 }
 
+struct str sip_list_cut(struct str *list)
+{
+	return lex_cut(list, ',');
+}
+
 bool sip_param(struct str params, struct str name, struct str *value)
 {
 	while (!str_empty(params)) {

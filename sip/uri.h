@@ -37,6 +37,9 @@ bool sip_param(struct str params, struct str name, struct str *value);
 /* Takes the next whole parameter off a list ("a=b"); heeds quotes. */
 struct str sip_params_cut(struct str *params);
 
+/* The same of a comma list of them, as in a challenge. */
+struct str sip_list_cut(struct str *list);
+
 /* Decodes %HH. Gives -EBADMSG for a bad escape and -ENOBUFS; *out borrows from
  * `mem`. A decoded NUL stays an octet like any other. */
 int sip_unescape(struct str s, char *mem, size_t cap, struct str *out);

@@ -10,13 +10,17 @@ import { gaps, judge } from "./tone.mjs";
 export const ACCOUNTS = { alice: "apple-pie", bob: "berry-pie", 1000: "desk-phone", 1001: "spare-phone" };
 
 /** Starts gateway and browser before the tests of a file and stops them after.
- * @param config as for startGateway
+ * @param config as for startGateway, or a function that gives it
+ * @param local false: the gateway knows none of the accounts
  * @param browser options for launchChromium; null for none */
-export function setScene({ config, accounts = ACCOUNTS, browser = {} } = {}) {
+export function setScene({ config, accounts = ACCOUNTS, local = true, browser = {} } = {}) {
 	const scene = new Scene(accounts);
 
 	before(async () => {
-		scene.gateway = await startGateway({ accounts, config });
+		scene.gateway = await startGateway({
+			accounts: local ? accounts : {},
+			config: typeof config === "function" ? await config() : config,
+		});
 		if (browser) scene.browser = await launchChromium(browser);
 	});
 	after(async () => {

@@ -90,5 +90,16 @@ static void a_warning_keeps_what_fits(void)
 	CHECK_EQ(strlen(cause.detail), sizeof(cause.detail) - 1);
 }
 
-TESTS(a_response_is_passed_on_or_turned, failures_have_an_order, the_first_of_equals_stays,
-      a_reason_is_printed, a_warning_keeps_what_fits)
+static void a_cancel_may_say_that_somebody_else_answered(void)
+{
+	CHECK(cause_is_elsewhere(STR("SIP;cause=200;text=\"Call completed elsewhere\"")));
+	CHECK(cause_is_elsewhere(STR("sip ; text=\"x\" ; CAUSE = 200")));
+	CHECK(!cause_is_elsewhere(STR("SIP;cause=487")));
+	CHECK(!cause_is_elsewhere(STR("SIP;cause=2000")));
+	CHECK(!cause_is_elsewhere(STR("Q.850;cause=200")));
+	CHECK(!cause_is_elsewhere(STR("")));
+}
+
+TESTS(a_cancel_may_say_that_somebody_else_answered, a_response_is_passed_on_or_turned,
+      failures_have_an_order, the_first_of_equals_stays, a_reason_is_printed,
+      a_warning_keeps_what_fits)

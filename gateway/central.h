@@ -1,0 +1,29 @@
+/* central.h: mode central put together: the registrar's targets, the keys of the flow
+ * tokens and the edge that REGISTERs pass. Signalling loop. */
+#pragma once
+
+#include "gateway/config.h"
+#include "gateway/edge.h"
+
+struct central;
+
+struct central_config {
+	struct sip_endpoint *endpoint;
+	const struct config *config; /* borrowed for life */
+	int (*open_flow)(void *arg, const struct sip_uri *uri, struct sip_flow **out);
+	void (*on_moved)(void *arg, uint64_t from, struct sip_flow *to);
+	void *arg;
+};
+
+/* Reads or makes the keys in the state folder. 0 or -E..., and the log says why. */
+int central_new(const struct central_config *config, struct central **out);
+void central_free(struct central *central);  /* NULL is fine */
+void central_start(struct central *central); /* once sockets are open */
+
+struct edge *central_edge(struct central *central);
+struct targets *central_targets(struct central *central);
+
+/* An OPTIONS of the registrar to a page whose flow has gone, or with a token that is
+ * none, is answered so, and true given; otherwise it is for us to answer. */
+bool central_options(struct central *central, struct sip_server_tx *tx,
+		     const struct sip_msg *request);

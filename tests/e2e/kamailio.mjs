@@ -1,0 +1,83 @@
+/* kamailio.mjs: a real central registrar (Debian's kamailio) with the configuration of
+ * examples/cluster, private ports and memory, on 127.0.0.1. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { Child } from "./child.mjs";
+import { freePorts } from "./ports.mjs";
+import { tempFolder } from "./temp.mjs";
+
+const PROGRAM = process.env.KAMAILIO ?? "/usr/sbin/kamailio";
+const SAMPLE = fileURLToPath(new URL("../../examples/cluster/kamailio.cfg", import.meta.url));
+
+/** @param accounts { user: password }
+ *  @returns a Kamailio that listens; stop() it */
+export async function startKamailio({ accounts = {}, port } = {}) {
+	if (!existsSync(PROGRAM)) throw new Error("no kamailio: install Debian's package kamailio or set KAMAILIO");
+	const kamailio = new Kamailio(tempFolder("kamailio"), port ?? (await freePorts(1)));
+	const users = Object.entries(accounts).map(([user, password]) => `\t$sht(passwords=>${user}) = "${password}";\n`);
+
+	writeFileSync(path.join(kamailio.folder, "kamailio.cfg"), readFileSync(SAMPLE));
+	writeFileSync(path.join(kamailio.folder, "users.cfg"), users.join(""));
+	mkdirSync(path.join(kamailio.folder, "run"));
+	await kamailio.start();
+	return kamailio;
+}
+
+export class Kamailio {
+	constructor(folder, port) {
+		this.folder = folder;
+		this.port = port;
+	}
+
+	/** ADDRESS:PORT of SIP over UDP and TCP. */
+	get server() {
+		return `127.0.0.1:${this.port}`;
+	}
+
+	async start() {
+		const listen = ["-l", `udp:${this.server}`, "-l", `tcp:${this.server}`];
+		const place = ["-w", this.folder, "-Y", path.join(this.folder, "run"), "-P", path.join(this.folder, "pid")];
+		const args = ["-DD", "-E", "-m", "32", "-M", "4", ...place, ...listen, "-f", path.join(this.folder, "kamailio.cfg")];
+
+		/* its children end with it: a group of their own would outlive a test that is killed */
+		this.child = new Child(PROGRAM, args);
+		const asked = Date.now();
+		while (!(await this.#answers()))
+			if (Date.now() - asked > 10_000 || this.child.code !== undefined) throw new Error(`kamailio does not start\n${this.child.tail()}`);
+	}
+
+	async #answers() {
+		const { default: dgram } = await import("node:dgram");
+		const socket = dgram.createSocket("udp4");
+		const heard = new Promise((resolve) => {
+			socket.once("message", () => resolve(true));
+			setTimeout(() => resolve(false), 200);
+		});
+		socket.bind(0, "127.0.0.1", () => {
+			const { port } = socket.address();
+			const text = [
+				`OPTIONS sip:${this.server} SIP/2.0`,
+				`Via: SIP/2.0/UDP 127.0.0.1:${port};branch=z9hG4bK${Date.now()};rport`,
+				"Max-Forwards: 5",
+				`From: <sip:test@127.0.0.1>;tag=1`,
+				`To: <sip:${this.server}>`,
+				`Call-ID: ${Date.now()}`,
+				"CSeq: 1 OPTIONS",
+				"Content-Length: 0",
+			].join("\r\n");
+			socket.send(`${text}\r\n\r\n`, this.port, "127.0.0.1");
+		});
+		const answered = await heard;
+		socket.close();
+		return answered;
+	}
+
+	get log() {
+		return this.child.lines;
+	}
+
+	stop() {
+		return this.child.stop();
+	}
+}
