@@ -69,6 +69,8 @@ struct browser {
 /* Behind its wire: the gateway sees the wire's address only. */
 void browser_open(struct browser *browser, uv_loop_t *loop, struct wire *wire, bool controlling,
 		  const struct codec *codec, uint8_t pt, double hz);
+/* A browser that knows only these SRTP profiles (DTLS_OFFER_*); before the next. */
+void browser_only(struct browser *browser, unsigned profiles);
 void browser_set_remote(struct browser *browser, const char *ufrag, const char *pwd,
 			const struct dtls_fingerprint *fingerprint, bool dtls_client,
 			uint16_t gateway_port);

@@ -143,6 +143,12 @@ void browser_open(struct browser *b, uv_loop_t *loop, struct wire *wire, bool co
 	b->timer.data = b->talk.data = b;
 }
 
+void browser_only(struct browser *b, unsigned profiles)
+{
+	dtls_context_free(b->context);
+	NEED(dtls_context_new(b->certificate, profiles, &b->context) == 0);
+}
+
 /* The gateway's candidate, as the wire shows it. */
 static void add_gateway(struct browser *b)
 {

@@ -121,6 +121,36 @@ static void lost_packets_are_concealed(void)
 	      counts.lost * VOICE_FRAME_MS);
 }
 
+/* Whoever of the two is the client, and whichever profile the browser knows. */
+static void each_profile_and_each_dtls_role(void)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		bool cm = i & 1, gateway_is_client = i & 2;
+		struct stage stage;
+		struct page page;
+		struct line line;
+
+		stage_open(&stage, &(struct stage_config){ .workers = 1 });
+		page_open(&page, &stage, &codec_pcmu, 0, 440);
+		line_open(&line, &stage, &codec_pcmu, 0, 1000);
+		session_join(stage.workers, page.part.ref, line.part.ref);
+		browser_only(&page.browser, cm ? DTLS_OFFER_CM : DTLS_OFFER_GCM);
+		page_meet(&page, true, gateway_is_client);
+		WAIT(&stage, page.part.connected && page.browser.connected, 5000);
+		CHECK(strcmp(page.part.srtp, cm ? "AES_CM_128_HMAC_SHA1_80" : "AEAD_AES_128_GCM") ==
+		      0);
+		browser_talk(&page.browser, true);
+		phone_talk(&line.phone, true);
+		WAIT(&stage, page.browser.voice.n_heard >= 40 && line.phone.voice.n_heard >= 40,
+		     3000);
+		CHECK_EQ(page.browser.not_authentic, 0);
+		line_close(&line);
+		page_close(&page);
+		CHECK_EQ(page.part.stats.bad_srtp, 0);
+		stage_close(&stage);
+	}
+}
+
 /* A page whose candidates are all hidden (`.local`) is found by its checks. */
 static void a_browser_without_candidates_connects(void)
 {
@@ -285,6 +315,7 @@ static void a_page_that_vanishes_is_silent(void)
 
 TESTS(a_browser_and_a_phone_of_one_codec_are_relayed, opus_and_pcma_are_transcoded,
       packets_that_overtake_each_other_are_put_in_order, lost_packets_are_concealed,
-      a_browser_without_candidates_connects, nothing_but_stun_and_dtls_leaves_before_the_keys,
-      a_hello_before_the_selected_pair_is_kept, an_ice_restart_changes_the_path_and_nothing_else,
+      each_profile_and_each_dtls_role, a_browser_without_candidates_connects,
+      nothing_but_stun_and_dtls_leaves_before_the_keys, a_hello_before_the_selected_pair_is_kept,
+      an_ice_restart_changes_the_path_and_nothing_else,
       a_wrong_fingerprint_fails_at_once_and_passes_no_media, a_page_that_vanishes_is_silent)
