@@ -40,6 +40,7 @@ struct config_phone {
 	char *contact; /* a sip: URI */
 };
 
+enum config_ringback { CONFIG_RINGBACK_PAGE, CONFIG_RINGBACK_GATEWAY };
 enum config_plan { CONFIG_PLAN_AUTO, CONFIG_PLAN_RELAY };
 enum config_mode { CONFIG_MODE_BUILT_IN, CONFIG_MODE_CENTRAL };
 enum config_digest { CONFIG_DIGEST_MD5, CONFIG_DIGEST_SHA256 };
@@ -93,6 +94,7 @@ struct config {
 
 	struct {
 		uint64_t ring_timeout_ms;
+		enum config_ringback ringback; /* who makes a calling page's ringback tone */
 		uint64_t reconnect_timeout_ms;
 		uint64_t page_timeout_ms;
 		uint64_t phone_timeout_ms; /* 0: for ever */

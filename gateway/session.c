@@ -294,6 +294,13 @@ void session_press(struct session *session, char digit, unsigned duration_ms)
 	session_touch(session);
 }
 
+void session_sound(struct session *session, enum bridge_sound sound)
+{
+	if (bridge_end_play(session->end, sound, session_now(session)) != 0)
+		session_note(session, "no tone could be played");
+	session_touch(session);
+}
+
 static void log_counts(const struct session *session)
 {
 	const struct bridge_counts *c = &session->last.counts;

@@ -94,6 +94,7 @@ int session_new(const struct session_setup *setup, const struct session_config *
 int session_remote(struct session *session, const struct session_remote *remote);
 int session_bridge(struct session *one, struct session *other);
 void session_press(struct session *session, char digit, unsigned duration_ms);
+void session_sound(struct session *session, enum bridge_sound sound);
 
 /* on_closed comes when all handles are closed; the session is freed after it. */
 void session_end(struct session *session);

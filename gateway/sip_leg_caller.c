@@ -69,6 +69,18 @@ static bool describable(const struct sip_leg *l, const struct leg *callee)
 	return l->is_web || callee->codec;
 }
 
+/* Makes the ringback tone for pages that make none, as early media: a 180 becomes a 183,
+ * or a page would make its own besides (RFC 3960 §3.1). An announcement takes its
+ * place: the callee's session becomes the partner then. Gives the status to send. */
+static unsigned play_ringback(struct sip_leg *l, unsigned status, const struct leg *callee)
+{
+	if (l->shared->config->calls.ringback != CONFIG_RINGBACK_GATEWAY || !l->is_web ||
+	    !l->sdp_sent || status != 180 || callee->codec ||
+	    session_play(l->shared->workers, l->leg.session, BRIDGE_RINGBACK) != 0)
+		return status;
+	return 183;
+}
+
 static void ring(struct leg *leg, unsigned status, const struct leg *callee)
 {
 	struct sip_leg *l = sip_leg_of(leg);
@@ -81,6 +93,7 @@ static void ring(struct leg *leg, unsigned status, const struct leg *callee)
 			return; /* the answer will try again and fail the call */
 		l->sdp_sent = true;
 	}
+	status = play_ringback(l, status, callee);
 	sip_invite_progress(l->invite, status, sdp, (struct str){ NULL, 0 });
 }
 

@@ -131,6 +131,11 @@ struct digit_command {
 	unsigned duration_ms;
 };
 
+struct play_command {
+	struct worker_command command;
+	enum bridge_sound sound;
+};
+
 static void run_open(struct worker *worker, struct worker_command *command)
 {
 	struct open_command *open = (struct open_command *)command;
@@ -164,6 +169,14 @@ static void run_digit(struct worker *worker, struct worker_command *command)
 
 	if (session)
 		session_press(session, digit->digit, digit->duration_ms);
+}
+
+static void run_play(struct worker *worker, struct worker_command *command)
+{
+	struct session *session = worker_session(worker, command->ref);
+
+	if (session)
+		session_sound(session, ((struct play_command *)command)->sound);
 }
 
 static void run_close(struct worker *worker, struct worker_command *command)
@@ -269,6 +282,15 @@ int session_send_digit(struct workers *workers, struct session_ref ref, char dig
 		command->duration_ms = duration_ms;
 	}
 	return post(workers, ref, command ? &command->command : NULL, run_digit);
+}
+
+int session_play(struct workers *workers, struct session_ref ref, enum bridge_sound sound)
+{
+	struct play_command *command = calloc(1, sizeof(*command));
+
+	if (command)
+		command->sound = sound;
+	return post(workers, ref, command ? &command->command : NULL, run_play);
 }
 
 void session_close(struct workers *workers, struct session_ref ref,

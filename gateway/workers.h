@@ -139,6 +139,8 @@ int session_set_remote(struct workers *workers, struct session_ref ref,
 int session_join(struct workers *workers, struct session_ref one, struct session_ref other);
 int session_send_digit(struct workers *workers, struct session_ref ref, char digit,
 		       unsigned duration_ms);
+/* Until told otherwise, or until it is joined. */
+int session_play(struct workers *workers, struct session_ref ref, enum bridge_sound sound);
 
 /* No event comes after that. `on_stats` (may be NULL) gets the last figures once
  * the session has closed. A reference to no session is fine. */

@@ -278,6 +278,7 @@ uint64_t bridge_end_due(const struct bridge_end *end)
 {
 	uint64_t due = sooner(sender_due(end->sender), dtmf_receiver_due(&end->dtmf));
 
+	due = sooner(due, bridge_sound_due(end));
 	return end->receiver ? sooner(due, receiver_due(end->receiver)) : due;
 }
 
@@ -289,6 +290,7 @@ void bridge_end_run(struct bridge_end *end, uint64_t now_ms)
 		receiver_run(end->receiver, now_ms);
 	if (dtmf_receiver_run(&end->dtmf, now_ms, &news))
 		tell_digit(end, &news, now_ms);
+	bridge_sound_run(end, now_ms);
 	sender_run(end->sender, now_ms);
 }
 

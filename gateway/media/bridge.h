@@ -62,6 +62,8 @@ struct bridge_end_config {
 	void *arg;			    /* of events */
 };
 
+enum bridge_sound { BRIDGE_SILENCE, BRIDGE_RINGBACK };
+
 struct bridge_counts {
 	uint32_t packets, octets;	 /* RTP received */
 	uint32_t malformed;		 /* dropped: ... not RTP or RTCP */
@@ -138,6 +140,10 @@ int bridge_end_write_rtcp(struct bridge_end *end, struct str cname, bool bye, ui
  * sender_press(), or -EAGAIN while the direction forbids sending. */
 int bridge_end_send_digit(struct bridge_end *end, char digit, unsigned duration_ms,
 			  uint64_t now_ms);
+
+/* Plays `sound` to the leg's peer until it is told otherwise or gets a partner. 0;
+ * -EBUSY with a partner or before bridge_end_set_media(), -ENOMEM. */
+int bridge_end_play(struct bridge_end *end, enum bridge_sound sound, uint64_t now_ms);
 
 /* When bridge_end_run() has work; UINT64_MAX: never. Ask again after any of the
  * calls above and on on_due(). */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gateway/media/bridge.h"
+#include "gateway/media/ringback.h"
 #include "gateway/media/rtp_stats.h"
 
 struct bridge_leg_media {
@@ -18,6 +19,9 @@ struct bridge_end {
 	struct sender *sender;	   /* to the leg */
 	struct receiver *receiver; /* from it; NULL: nothing needs decoding */
 	struct receiver_config receiver_config;
+	enum bridge_sound sound; /* heard while there is no partner */
+	struct ringback ringback;
+	uint64_t sound_due_ms;
 	struct dtmf_receiver dtmf;
 	bool digit_passed; /* the digit pressed now has gone on */
 	struct rtp_stats stats;
@@ -42,6 +46,12 @@ static inline bool bridge_end_speaks(const struct bridge_end *end)
 
 /* Where the end's receiver delivers. */
 extern const struct receiver_events bridge_receiver_events;
+
+/* bridge_sound.c. The rate is that of the encoder which the sound needs; 0: none. */
+unsigned bridge_sound_rate(const struct bridge_end *end, const struct codec *codec);
+void bridge_sound_stop(struct bridge_end *end);
+uint64_t bridge_sound_due(const struct bridge_end *end);
+void bridge_sound_run(struct bridge_end *end, uint64_t now_ms);
 
 /* Adds what the end's receiver has counted so far. */
 void bridge_add_receiver_counts(const struct bridge_end *end, struct receiver_counts *sum);

@@ -157,7 +157,9 @@ int bridge_end_set_media(struct bridge_end *end, const struct bridge_media *medi
 	if (partner && partner->media.known) {
 		err = fit(end, media, partner, &partner->media.negotiated);
 	} else {
-		err = sender_prepare(end->sender, &media->send, 0);
+		unsigned rate = bridge_sound_rate(end, media->send.codec);
+
+		err = sender_prepare(end->sender, &media->send, rate);
 		if (!err)
 			sender_commit(end->sender);
 	}
@@ -206,6 +208,8 @@ int bridge_join(struct bridge_end *one, struct bridge_end *other)
 		err = fit(one, &one->media.negotiated, other, &other->media.negotiated);
 	if (err)
 		return err;
+	bridge_sound_stop(one);
+	bridge_sound_stop(other);
 	one->partner = other;
 	other->partner = one;
 	return 0;

@@ -6,6 +6,7 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { buildClients, openClient } from "./clients.mjs";
 import { assertOneDescription } from "./client_tests.mjs";
+import { tonesOf, watchTones } from "./page_tones.mjs";
 import { freePorts } from "./ports.mjs";
 import { assertHeard, setScene } from "./scene.mjs";
 import { startSipp } from "./sipp.mjs";
@@ -94,25 +95,7 @@ scene.test("two phones of a user announce: the first is heard, then the one that
 
 /* --- ringback: heard exactly once --- */
 
-/** Counts the tones that the page itself makes: { hz: how many run now }. */
-async function watchTones(page) {
-	await page.page.addInitScript(() => {
-		window.running = new Set();
-		const Native = window.OscillatorNode;
-		window.OscillatorNode = class extends Native {
-			start(...args) {
-				super.start(...args);
-				window.running.add(this);
-			}
-			stop(...args) {
-				super.stop(...args);
-				window.running.delete(this);
-			}
-		};
-	});
-	await page.page.reload();
-}
-const ringbacks = (page) => page.page.evaluate(() => [...window.running].filter((each) => each.frequency.value === 425).length);
+const ringbacks = (page) => tonesOf(page, 425);
 const silent = async (page) => {
 	const { samples, rate } = await page.hear(800);
 	for (const hz of [425, PHONE_HZ, BROWSER_HZ]) assert.ok(level(samples, rate, hz) < -60, `${hz} Hz is heard`);

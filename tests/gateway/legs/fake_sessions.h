@@ -14,6 +14,7 @@ struct fake_session {
 	char keys[16];		      /* it was told to send */
 	size_t n_keys;
 	unsigned key_ms; /* of the last */
+	enum bridge_sound sound;
 };
 
 extern struct fake_session fake_sessions[FAKE_MOST_SESSIONS]; /* in the order they opened */

@@ -346,6 +346,34 @@ static void one_description_toward_a_calling_page(void)
 	stop(&f);
 }
 
+/* `ringback = gateway`: the tone is the calling page's session's, from the first 180 that
+ * no early media came before. */
+static void ringback_is_the_gateways_if_it_is_told_so(void)
+{
+	struct fixture f;
+
+	REQUIRE(dialed(&f));
+	phone_says(&f, 180, NULL);
+	CHECK_EQ(of_page->sound, BRIDGE_SILENCE); /* the page makes it */
+	stop(&f);
+
+	REQUIRE(dialed(&f));
+	f.config->calls.ringback = CONFIG_RINGBACK_GATEWAY;
+	phone_says(&f, 180, NULL);
+	CHECK_EQ(of_page->sound, BRIDGE_RINGBACK);
+	CHECK_EQ(fake_count(&page, "SIP/2.0 183"), 1);
+	CHECK_EQ(fake_count(&page, "SIP/2.0 180"), 0); /* a page would make a tone besides */
+	CHECK_EQ(of_phone->sound, BRIDGE_SILENCE);
+	stop(&f);
+
+	REQUIRE(dialed(&f));
+	f.config->calls.ringback = CONFIG_RINGBACK_GATEWAY;
+	phone_says(&f, 183, PHONE_SDP("8"));
+	phone_says(&f, 180, NULL);
+	CHECK_EQ(of_page->sound, BRIDGE_SILENCE); /* there is an announcement */
+	stop(&f);
+}
+
 static void a_page_that_hangs_up(void)
 {
 	struct fixture f;
@@ -844,9 +872,10 @@ static void a_phone_that_announced_silence_may_be_silent(void)
 }
 
 TESTS(nothing_above_100_before_the_phone_rings, the_phone_is_called_when_its_session_is_ready,
-      one_description_toward_a_calling_page, a_page_that_hangs_up, a_phone_that_hangs_up,
-      a_page_that_gives_up, a_busy_phone, a_phones_challenge_is_not_passed_on,
-      nobody_answers_the_phone, a_dead_phone_ends_the_call_in_32_seconds,
+      one_description_toward_a_calling_page, ringback_is_the_gateways_if_it_is_told_so,
+      a_page_that_hangs_up, a_phone_that_hangs_up, a_page_that_gives_up, a_busy_phone,
+      a_phones_challenge_is_not_passed_on, nobody_answers_the_phone,
+      a_dead_phone_ends_the_call_in_32_seconds,
       a_phone_that_is_unplugged_ends_the_call_after_its_time,
       a_phone_that_is_heard_again_in_time_keeps_the_call,
       a_phone_that_announced_silence_may_be_silent,
