@@ -26,6 +26,8 @@ void jitter_init(struct jitter *jitter, unsigned pcm_rate)
 	jitter->pcm_rate = pcm_rate;
 	jitter->order = (struct rtp_order){ 0 };
 	jitter->late = 0;
+	for (size_t i = 0; i < JITTER_SLOTS; i++)
+		jitter->slots[i].payload = jitter->payloads[i];
 	empty(jitter, 0);
 }
 

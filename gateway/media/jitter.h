@@ -19,7 +19,7 @@ struct jitter_packet {
 	uint16_t seq;
 	int64_t at; /* media time of its start, in samples */
 	size_t bytes;
-	uint8_t payload[RTP_MAX_PAYLOAD];
+	uint8_t *payload; /* its place in payloads */
 };
 
 struct jitter {
@@ -34,9 +34,11 @@ struct jitter {
 	int64_t stray_ms;    /* ... transit of the last */
 	unsigned held, late; /* late: packets dropped, too late or twice */
 	struct delay delay;
-	struct jitter_packet slots[JITTER_SLOTS];
+	struct jitter_packet slots[JITTER_SLOTS]; /* apart, since all are looked through */
+	uint8_t payloads[JITTER_SLOTS][RTP_MAX_PAYLOAD];
 };
 
+/* Not to be moved in memory afterwards. */
 void jitter_init(struct jitter *jitter, unsigned pcm_rate);
 
 /* Takes a copy of an audio packet, whose timestamps count `clock` Hz. True if the

@@ -5,6 +5,7 @@
 enum {
 	AUDIBLE_MS = 60, /* what a codec makes up is heard so long */
 	QUIET_FADE_MS = 10,
+	DTX_BYTES = 2, /* RFC 7587 §3.1.3: a packet so short says that silence follows */
 };
 
 /* New sound behind what is to be played. */
@@ -111,6 +112,7 @@ static void decode(struct receiver *r, const struct jitter_packet *packet)
 		p->last_samples = (size_t)n;
 		p->end += n;
 		heard(r, (size_t)n);
+		p->quiet = packet->bytes <= DTX_BYTES;
 	} else {
 		r->counts.undecodable++;
 		p->end += (int64_t)p->last_samples;

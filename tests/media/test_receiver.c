@@ -295,6 +295,31 @@ static void concealed_losses_are_still_reported(void)
 	hang_up();
 }
 
+/* RFC 7587 §3.1.3: the browser says that it will be silent; nothing is made up then. */
+static void a_pause_that_was_announced_is_comfort_noise_at_once(void)
+{
+	static const uint8_t dtx[] = { 0x08 }; /* SILK, 20 ms of nothing */
+	struct bridge_counts bridge;
+
+	REQUIRE(call(&browser_opus, &phone_pcma));
+	talk(0, 1000);
+	hostile_opus(dtx, sizeof(dtx), 1000);
+	for (uint64_t now_ms = 1000; now_ms < 1400; now_ms += 10)
+		run(now_ms);
+	browser.timestamp += 19 * 960;
+	talk(1400, 2000);
+	bridge_end_counts(browser.end, &bridge);
+	CHECK_EQ(bridge.receiver.made_up_ms, 0);
+	CHECK_EQ(bridge.receiver.lost + bridge.receiver.late, 0);
+	CHECK_EQ(phone.n_got, 100);
+	audio_is_steady(&phone);
+	size_t n = leg_hear(&phone, heard, PCM);
+	REQUIRE(n == 16000);
+	CHECK(rms(heard + 8 * 1060, 8 * 300) < 100);
+	CHECK(rms(heard + 8 * 1500, 8 * 300) > 5000);
+	hang_up();
+}
+
 /* A digit in between: the sound around it keeps its place in time. */
 static void a_digit_leaves_the_sound_in_its_place(void)
 {
@@ -370,5 +395,5 @@ TESTS(a_stream_starts_with_one_frame_after_ten_ms,
       a_stream_that_ends_is_followed_by_a_second_at_most, silence_is_neither_lost_nor_said_again,
       packets_that_are_no_audio_are_no_loss, redundancy_repairs_losses,
       a_hostile_schedule_breaks_no_promise, a_loop_that_stood_still_catches_up_in_bounds,
-      concealed_losses_are_still_reported, a_digit_leaves_the_sound_in_its_place,
-      redundancy_is_not_relayed)
+      concealed_losses_are_still_reported, a_pause_that_was_announced_is_comfort_noise_at_once,
+      a_digit_leaves_the_sound_in_its_place, redundancy_is_not_relayed)
