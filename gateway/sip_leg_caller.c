@@ -132,6 +132,7 @@ static void on_confirmed(void *arg, const struct sip_msg *ack)
 	struct sip_leg *l = arg;
 
 	(void)ack;
+	sip_leg_heard_on(l, sip_invite_flow(l->invite));
 	sip_leg_tell(l, LEG_CONFIRMED, 0);
 	sip_leg_catch_up(l);
 }

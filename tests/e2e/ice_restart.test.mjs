@@ -91,3 +91,28 @@ scene.test("three restarts in a row", async () => {
 	assertHeard(await alice.hear(1000), PHONE_HZ, [BROWSER_HZ]);
 	assertHeard(tail(phone.heard(), 1), BROWSER_HZ, [PHONE_HZ]);
 });
+
+/* ringcentral-web-phone #319: the direction is kept over a restart. */
+scene.test("a restart while the page holds: the phone hears nothing of it, and lets go as usual", async () => {
+	const phone = await scene.phone();
+	const alice = await openPage("alice");
+	await alice.call("1000");
+	await alice.waitFor("talking");
+	await phone.waitFor("CALL_ESTABLISHED");
+	const hold = (on) => alice.page.evaluate((held) => new Promise((resolve) => window.session[held ? "hold" : "unhold"]({}, resolve)), on);
+	const told = async (count) => {
+		for (let i = 0; i < 100 && phone.requests("INVITE").length < count; i++) await delay(50);
+		assert.equal(phone.requests("INVITE").length, count);
+	};
+	await hold(true);
+	await told(2);
+	await restart(alice, false);
+	assert.match(await remoteSdp(alice), /^a=recvonly/m);
+	await delay(1000);
+	await told(2);
+	await hold(false);
+	await told(3);
+	await delay(1000);
+	assertHeard(await alice.hear(1000), PHONE_HZ, [BROWSER_HZ]);
+	assertHeard(tail(phone.heard(), 1), BROWSER_HZ, [PHONE_HZ]);
+});
