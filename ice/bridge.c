@@ -37,8 +37,7 @@ static void on_timer(uv_timer_t *timer)
 	struct bridge *b = timer->data;
 
 	b->kicked = false;
-	b->events->on_ready(b->arg, -1, -1);
-	if (!b->closing)
+	if (b->events->on_ready(b->arg, -1, -1) && !b->closing)
 		bridge_sync(b);
 }
 
@@ -49,8 +48,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	b->events->on_ready(b->arg, w->original, w->fd);
-	if (!b->closing)
+	if (b->events->on_ready(b->arg, w->original, w->fd) && !b->closing)
 		bridge_sync(b);
 }
 

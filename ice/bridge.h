@@ -13,9 +13,10 @@ struct bridge;
 
 struct bridge_events {
 	/* The context has work: bytes to read on the dup() `fd` of `original`, or a
-	 * timeout (both -1). The receiver iterates the context as it likes; the
-	 * bridge looks at the context's descriptors and timeout again afterwards. */
-	void (*on_ready)(void *arg, int original, int fd);
+	 * timeout (both -1). The receiver iterates the context as it likes, and says
+	 * whether it did: then the bridge looks at the context's descriptors and timeout
+	 * again, which costs more than a packet of media does. */
+	bool (*on_ready)(void *arg, int original, int fd);
 
 	/* All handles are closed; the bridge is freed after the call. */
 	void (*on_closed)(void *arg);

@@ -148,23 +148,27 @@ static void iterate(struct ice *ice)
 		int fd = bridge_fd(ice->bridge, ice->hosts[i]);
 
 		if (fd >= 0)
-			ice_read_socket(ice, fd);
+			ice_read_socket(ice, fd, ICE_DATAGRAMS_A_TURN);
 	}
 	for (int i = 0; i < ICE_ITERATIONS_A_TURN && !ice->closing; i++)
 		if (!g_main_context_iteration(ice->context, FALSE))
 			break;
 }
 
-static void on_ready(void *arg, int original, int fd)
+static bool on_ready(void *arg, int original, int fd)
 {
 	struct ice *ice = arg;
+	bool media;
 
 	enter(ice);
 	tell(ice);
-	if (!ice->closing && (!is_host(ice, original) || ice_read_socket(ice, fd)))
+	/* One datagram: another one makes the socket readable again, and most have none. */
+	media = !ice->closing && is_host(ice, original) && !ice_read_socket(ice, fd, 1);
+	if (!media && !ice->closing)
 		iterate(ice);
 	tell(ice);
 	leave(ice);
+	return !media;
 }
 
 static const struct bridge_events bridge_events = {

@@ -52,7 +52,7 @@ struct ice {
 
 /* receive.c. Reads from a host socket (our dup() `fd`) what stands before the next
  * good check: calls on_packet or drops. True when libnice should read now. */
-bool ice_read_socket(struct ice *ice, int fd);
+bool ice_read_socket(struct ice *ice, int fd, int most);
 
 /* receive.c: libnice's callback, for what it read behind a check. */
 void ice_on_nice_packet(NiceAgent *agent, guint stream, guint component, guint n, gchar *bytes,

@@ -71,9 +71,9 @@ static bool check_passes(struct ice *ice, const uint8_t *bytes, size_t n,
 	return true;
 }
 
-bool ice_read_socket(struct ice *ice, int fd)
+bool ice_read_socket(struct ice *ice, int fd, int most)
 {
-	for (int i = 0; i < ICE_DATAGRAMS_A_TURN && !ice->closing; i++) {
+	for (int i = 0; i < most && !ice->closing; i++) {
 		union ice_address from;
 		socklen_t from_size = sizeof(from);
 		ssize_t n = recvfrom(fd, datagram, sizeof(datagram),
