@@ -1,4 +1,4 @@
-/* run.mjs [--allow-skip] [--folder=FOLDER] [--jobs=N] [PATTERN...]: runs the test files, N at a time (2:
+/* run.mjs [--allow-skip] [--folder=FOLDER] [--jobs=N] [PATTERN...]: runs the test files, N at a time (3:
  * they wait most of the time), and prints "ok FILE: TEST", "not ok FILE: TEST" or "skip FILE: TEST: why"
  * for each test, and the time of each file. PATTERN chooses files. What a failing test wrote follows its
  * line. Files that run at a time have ports of their own. */
@@ -11,7 +11,7 @@ import { RANGE } from "./ports.mjs";
 
 const option = (name, otherwise) => process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise;
 const here = path.resolve(option("folder", path.dirname(fileURLToPath(import.meta.url))));
-const jobs = Number(option("jobs", "2"));
+const jobs = Number(option("jobs", "3"));
 const FILE_MS = 240_000;
 const patterns = process.argv.slice(2).filter((word) => !word.startsWith("-"));
 const files = readdirSync(here)
