@@ -11,13 +11,13 @@ import { RANGE } from "./ports.mjs";
 
 const option = (name, otherwise) => process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise;
 const here = path.resolve(option("folder", path.dirname(fileURLToPath(import.meta.url))));
-const jobs = Number(option("jobs", "3"));
 const FILE_MS = 240_000;
 const patterns = process.argv.slice(2).filter((word) => !word.startsWith("-"));
 const files = readdirSync(here)
 	.filter((name) => name.endsWith(".test.mjs"))
 	.filter((name) => patterns.length === 0 || patterns.some((pattern) => name.includes(pattern)))
 	.sort();
+const jobs = Math.max(1, Math.min(Number(option("jobs", "3")), files.length));
 
 /** The ports of one of the jobs. */
 function portsOf(slot) {
