@@ -125,6 +125,18 @@ scene.test("the page is reloaded: it can be called again at once, and the call o
 	await alice.waitFor("idle");
 });
 
+/* Nothing closes the WebSocket, nothing comes any more, and nobody answers our BYE (RFC 7675's consent). */
+scene.test("the machine vanishes, its socket stays open to the gateway: BYE within 32 s", async () => {
+	const { alice, phone, proxy } = await callUp();
+	proxy.refusing = true;
+	proxy.cut({ unseen: true });
+	const went = performance.now();
+	await alice.crash();
+	await phone.waitFor("CALL_CLOSED", { ms: 40_000 });
+	const s = (performance.now() - went) / 1000;
+	assert.ok(s <= 32, `BYE after ${s.toFixed(1)} s`);
+});
+
 scene.test("the browser is killed: BYE within page_timeout + 2 s", async () => {
 	const browser = await launchChromium();
 	const phone = await scene.phone();
