@@ -11,7 +11,6 @@
 
 static const struct cause forbidden = { .status = 403, .text = "Forbidden" };
 static const struct cause flow_failed = { .status = 430, .text = "Flow failed" };
-static const struct cause no_registrar = { .status = 503, .text = "The registrar does not answer" };
 static const struct cause too_many = { .status = 486, .text = "Too many calls at a time" };
 
 static void call_by(struct record *r, const struct sip_leg_target *target)
@@ -100,7 +99,7 @@ static void from_page(struct calls *calls, struct sip_server_tx *tx, struct sip_
 	r->page = r->caller;
 	to = next_flow(r);
 	if (!to) {
-		calls_give_up(r, &no_registrar);
+		calls_give_up(r, &cause_no_registrar);
 		return;
 	}
 	routes = edge_routes(flow, &n_routes);

@@ -11,6 +11,7 @@ const struct cause cause_not_found = { .status = 404, .text = "Unknown user" };
 const struct cause cause_unavailable = { .status = 480, .text = "Not registered" };
 const struct cause cause_no_response = { .status = 480, .text = "No response" };
 const struct cause cause_broken = { .status = 480, .text = "Connection failed" };
+const struct cause cause_no_registrar = { .status = 503, .text = "The registrar does not answer" };
 const struct cause cause_failed = { .status = 500, .text = "Internal error" };
 const struct cause cause_media_failed = { .status = 500, .text = "Media could not be set up" };
 const struct cause cause_media_lost = { .status = 408, .text = "Media lost" };

@@ -18,6 +18,7 @@ extern const struct cause cause_normal,	    /* hung up in the usual way */
 	cause_not_found, cause_unavailable, /* known, but reachable nowhere */
 	cause_no_response,		    /* the peer's transaction timed out */
 	cause_broken,			    /* the transport failed */
+	cause_no_registrar,		    /* not one of its targets says anything */
 	cause_failed,			    /* our own trouble: memory, ports */
 	cause_media_failed,		    /* ICE or DTLS */
 	cause_media_lost,		    /* the peer fell silent */

@@ -30,6 +30,8 @@ static struct sip_flow *on_silent(void *arg)
 	sip_leg_note(l, next ? "no response, the next is asked" : "no response, nobody left");
 	if (next)
 		l->flow_id = next->id;
+	else if (l->central.next_flow)
+		l->cause = cause_no_registrar;
 	return next;
 }
 

@@ -122,6 +122,7 @@ scene.test("after a page was killed, its user's second call fails within a secon
 	const desk = await phone();
 	const alice = await scene.page("alice");
 	await alice.context.close(); // without a word
+	await delay(300); // it is noticed
 	const seconds = [];
 	for (let i = 0; i < 2; i++) {
 		const from = desk.events.length;
