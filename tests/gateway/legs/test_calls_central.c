@@ -195,6 +195,14 @@ static struct sip_msg *invite_at(struct fake_flow *at)
 	return NULL;
 }
 
+static bool holds(struct str text, struct str what)
+{
+	for (; !str_empty(text); text = str_skip(text, 1))
+		if (str_starts(text, what))
+			return true;
+	return false;
+}
+
 static size_t answers(struct fake_flow *to, unsigned status)
 {
 	char begins[32];
@@ -218,9 +226,9 @@ static void a_pages_call_goes_to_the_registrar_in_the_name_it_registered(void)
 	CHECK(!str_eq(invite->call_id, STR("hers")));
 	CHECK_EQ(invite->max_forwards, 69);
 	/* Opus, since a browser may be behind it, and what phones speak */
-	CHECK(strstr(invite->text.p, "opus/48000/2") != NULL);
-	CHECK(strstr(invite->text.p, "PCMA/8000") != NULL);
-	CHECK(strstr(invite->text.p, "invalid") == NULL);
+	CHECK(holds(invite->text, STR("opus/48000/2")));
+	CHECK(holds(invite->text, STR("PCMA/8000")));
+	CHECK(!holds(invite->text, STR("invalid")));
 	sip_msg_unref(invite);
 	tear_down();
 }
