@@ -193,9 +193,8 @@ void browser_restarted(struct browser *b, const char *ufrag, const char *pwd)
 	add_gateway(b);
 }
 
-static void browser_say(uv_timer_t *timer)
+static void say_one(struct browser *b)
 {
-	struct browser *b = timer->data;
 	uint8_t packet[RTP_MAX_PACKET + RTP_TAIL] __attribute__((aligned(8)));
 
 	if (!b->srtp)
@@ -205,8 +204,21 @@ static void browser_say(uv_timer_t *timer)
 	ice_send(b->ice, packet, n);
 }
 
+/* As many as time has passed for, however late the timer is. */
+static void browser_say(uv_timer_t *timer)
+{
+	struct browser *b = timer->data;
+
+	while (b->talk_ms + b->talked * FAR_INTERVAL_MS <= uv_now(timer->loop)) {
+		say_one(b);
+		b->talked++;
+	}
+}
+
 void browser_talk(struct browser *b, bool on)
 {
+	b->talk_ms = uv_now(b->talk.loop);
+	b->talked = 0;
 	if (on)
 		uv_timer_start(&b->talk, browser_say, 0, FAR_INTERVAL_MS);
 	else

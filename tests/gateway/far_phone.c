@@ -66,9 +66,8 @@ void phone_set_remote(struct phone *p, uint16_t port, uint16_t rtcp_port)
 	p->rtcp_to = loopback(rtcp_port);
 }
 
-static void phone_say(uv_timer_t *timer)
+static void say_one(struct phone *p)
 {
-	struct phone *p = timer->data;
 	uint8_t packet[RTP_MAX_PACKET + RTP_TAIL];
 	size_t n = voice_speak(&p->voice, packet);
 	int fate = p->judge ? p->judge(p->arg) : WIRE_PASS;
@@ -86,8 +85,21 @@ static void phone_say(uv_timer_t *timer)
 	p->n_late = 0;
 }
 
+/* As many as time has passed for, however late the timer is. */
+static void phone_say(uv_timer_t *timer)
+{
+	struct phone *p = timer->data;
+
+	while (p->talk_ms + p->talked * FAR_INTERVAL_MS <= uv_now(timer->loop)) {
+		say_one(p);
+		p->talked++;
+	}
+}
+
 void phone_talk(struct phone *p, bool on)
 {
+	p->talk_ms = uv_now(p->talk.loop);
+	p->talked = 0;
 	if (on)
 		uv_timer_start(&p->talk, phone_say, 0, FAR_INTERVAL_MS);
 	else
