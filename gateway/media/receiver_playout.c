@@ -21,8 +21,9 @@ enum {
 	MARGIN_MS = 2,	      /* lead beyond the target: clocks of 1 ms */
 	MOST_STRETCH_MS = 80, /* lead beyond the target, for late sound to be heard at all */
 	MOST_STEPS = 200,     /* to fill a frame; packets held bound them long before */
-	MOST_FRAMES = 10,     /* at once; a loop that stood still longer goes on from now */
-	LOSSY = 65536 / 100,  /* from this loss on the next packet is waited for */
+	STOOD_STILL_MS = 15,
+	MOST_FRAMES = 10,    /* at once; a loop that stood still longer goes on from now */
+	LOSSY = 65536 / 100, /* from this loss on the next packet is waited for */
 };
 
 int receiver_playout_open(struct receiver *r)
@@ -325,13 +326,22 @@ void receiver_playout_restart(struct receiver *r)
 
 uint64_t receiver_playout_due(const struct receiver *r)
 {
-	return r->playout->live ? r->playout->due_ms : UINT64_MAX;
+	const struct receiver_playout *p = r->playout;
+
+	if (!p->live)
+		return UINT64_MAX;
+	return p->due_ms > p->put_off_ms ? p->due_ms : p->put_off_ms;
 }
 
 void receiver_playout_run(struct receiver *r, uint64_t now_ms)
 {
 	struct receiver_playout *p = r->playout;
 
+	/* The loop stood still, and timers go before sockets: packets may be waiting. */
+	if (p->live && now_ms > p->due_ms + STOOD_STILL_MS && p->put_off_ms < p->due_ms) {
+		p->put_off_ms = now_ms + 1;
+		return;
+	}
 	for (unsigned i = 0; i < MOST_FRAMES && p->live && p->due_ms <= now_ms; i++) {
 		if (p->due_ms >= p->heard_ms + RECEIVER_STOP_MS)
 			stop(r, now_ms);

@@ -22,6 +22,7 @@ struct receiver_playout {
 	struct noise noise;
 	bool live;	      /* the next two hold: */
 	uint64_t due_ms;      /* the next frame */
+	uint64_t put_off_ms;  /* ... but not before, to hear what has come meanwhile */
 	int64_t end;	      /* media time behind pcm[n], samples */
 	uint64_t heard_ms;    /* last packet of audio */
 	size_t format;	      /* of the last audio played */

@@ -345,6 +345,7 @@ static void rtcp_tells_loss_and_round_trip_and_never_ends_a_call(void)
 	size_t before = phone.n_got;
 	leg_talk(&browser, 440, 8000, 3120);
 	run(3140);
+	run(3141);
 	CHECK(phone.n_got > before);
 	n = bridge_end_write_rtcp(browser.end, STR("x"), true, 4000, wall_ms, rtcp, sizeof(rtcp));
 	REQUIRE(n > 0 && rtcp_parse(rtcp, (size_t)n, browser.ssrc, &got) == 0);
