@@ -2,6 +2,7 @@
  * that come back by a flow token. */
 #include "gateway/edge.h"
 #include "tests/check.h"
+#include "tests/oom.h"
 #include "tests/sip/fake_transport.c" /* its folder's fakes are not linked here */
 
 #include <errno.h>
@@ -409,10 +410,79 @@ static void pings_choose_the_order(void)
 	tear_down();
 }
 
+static void say_200(void)
+{
+	struct sip_msg *copy = fake_last(&first);
+
+	if (copy && copy->method == SIP_REGISTER)
+		fake_reply(&first, copy, 200, "reg",
+			   "Contact: <sip:x1@abc.invalid;transport=ws>;expires=120\r\n"
+			   "Service-Route: <sip:out@192.0.2.10;lr>\r\n",
+			   NULL);
+	sip_msg_unref(copy);
+}
+
+/* A page registers, is called, goes and comes back; whatever fails, nothing stays. */
+static int a_page_comes_and_goes(void)
+{
+	uint8_t secret[TOKEN_SECRET] = { 1, 2, 3 };
+	struct fake_flow *all[] = { &ws, &ws2, &first, &second, &stranger };
+	char route[256];
+	int err = -ENOMEM;
+
+	edge = NULL;
+	targets = NULL;
+	fake_net_init(&net);
+	endpoint = fake_endpoint(&net, &events, NULL);
+	if (!endpoint)
+		return -ENOMEM;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		fake_flow_open(all[i], &net, endpoint, i < 2 ? &fake_ws : &fake_udp,
+			       "192.0.2.1:5060", "192.0.2.10:5060");
+	keys = (struct token_keys){ .gateway = 5 };
+	token_keys_rotate(&keys, 1000, secret);
+	err = targets_new(
+		&(struct targets_config){
+			.endpoint = endpoint, .uris = uris, .n = 2, .open_flow = open_flow },
+		&targets);
+	if (!err)
+		err = edge_new(&(struct edge_config){ .endpoint = endpoint,
+						      .targets = targets,
+						      .keys = &keys,
+						      .boot = 99,
+						      .max_expires_s = 120,
+						      .on_moved = on_moved },
+			       &edge);
+	if (!err) {
+		targets_start(targets);
+		sip_msg_unref(page_registers(&ws, 1, contact, ""));
+		say_200();
+		snprintf(route, sizeof(route), "Route: <sip:%s@192.0.2.1:5060;lr;ob>\n", token);
+		fake_receive(&first,
+			     "OPTIONS sip:x1@abc.invalid SIP/2.0\n"
+			     "Via: SIP/2.0/UDP 192.0.2.10;branch=z9hG4bKoom\n"
+			     "From: <sip:bob@example.org>;tag=bob\nTo: <sip:alice@example.org>\n"
+			     "Call-ID: oom\nCSeq: 1 OPTIONS\n%s\n",
+			     route);
+		fake_flow_close(&ws);
+		sip_msg_unref(page_registers(&ws2, 1, contact, ""));
+		say_200();
+		fake_advance(&net, 200000);
+		targets_stop(targets);
+	}
+	tear_down();
+	return err;
+}
+
+static void running_out_of_memory_leaves_nothing_behind(void)
+{
+	CHECK(oom_sweep("a page comes and goes", a_page_comes_and_goes) > 30);
+}
+
 TESTS(the_registrar_gets_what_was_sent_and_a_path, the_challenge_goes_back_unchanged,
       once_accepted_the_flow_is_known_and_no_path_is_shown, unregistering_ends_the_identity,
       a_refused_registration_changes_nothing, a_silent_registrar_is_passed_over_after_two_seconds,
       with_all_silent_the_browser_is_told_when_to_come_again, phones_do_not_register_through_us,
       a_token_leads_to_its_flow_if_the_registrar_says_so,
       a_token_of_a_closed_flow_or_another_run_is_430, a_page_that_came_back_keeps_its_calls,
-      pings_choose_the_order)
+      pings_choose_the_order, running_out_of_memory_leaves_nothing_behind)

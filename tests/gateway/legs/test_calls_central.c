@@ -363,8 +363,8 @@ static void a_challenge_of_another_realm_is_403(void)
 {
 	static const char *const challenges[] = {
 		"Proxy-Authenticate: Digest realm=\"evil.example\", nonce=\"n\", qop=\"auth\"\r\n",
-		"Proxy-Authenticate: Digest realm=\"example.org\", nonce=\"n\", "
-		"qop=\"auth-int\"\r\n",
+		("Proxy-Authenticate: Digest realm=\"example.org\", nonce=\"n\", "
+		 "qop=\"auth-int\"\r\n"),
 		"Proxy-Authenticate: Basic realm=\"example.org\"\r\n",
 		"",
 	};
