@@ -115,7 +115,6 @@ static void lost_packets_are_concealed(void)
 
 	opus_on_a_bad_network(every_tenth_lost, &counts, &level_db);
 	CHECK(level_db > -10); /* a tone is Opus's worst case: it predicts from what was lost */
-	CHECK(counts.recovered > 0);
 	CHECK(counts.lost >= 9);
 	CHECK(counts.recovered * VOICE_FRAME_MS + counts.made_up_ms >=
 	      counts.lost * VOICE_FRAME_MS);

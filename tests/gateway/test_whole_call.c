@@ -249,7 +249,9 @@ static void check_stream_at_phone(const struct voice *voice)
 		const struct voice_packet *p = &voice->heard[i], *last = &voice->heard[i - 1];
 
 		wrong += p->seq != (uint16_t)(last->seq + 1) || p->ssrc != last->ssrc ||
-			 p->timestamp != last->timestamp + 160 || p->pt != 8 || p->bytes != 160;
+			 p->pt != 8 || p->bytes != 160;
+		/* The marker: this machine stood still for longer than may be made up. */
+		wrong += p->timestamp != last->timestamp + 160 && !p->marker;
 	}
 	CHECK_EQ(wrong, 0);
 }
