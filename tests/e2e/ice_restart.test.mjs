@@ -3,8 +3,8 @@
  * rtpengine #614, #1019). */
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import { assertHeard, setScene } from "./scene.mjs";
-import { BROWSER_HZ, PHONE_HZ, tail } from "./tone.mjs";
+import { setScene } from "./scene.mjs";
+import { BROWSER_HZ, gaps, judge, PHONE_HZ, tail } from "./tone.mjs";
 
 const scene = setScene();
 
@@ -47,6 +47,14 @@ const dtls = (page) =>
 		return { state: transport.state, changes, certificate: String(new Uint8Array(transport.getRemoteCertificates()[0])) };
 	});
 
+/** The old path serves until the new one does: at most 300 ms are lost. */
+function assertHardlyDisturbed(recording, wanted, others) {
+	const { ok, why } = judge(recording, wanted, others);
+	assert.ok(ok, why);
+	const holes = gaps(recording.samples, recording.rate, wanted);
+	assert.ok(holes <= 3, `${holes} holes of 100 ms in ${why}`);
+}
+
 for (const [how, isCaller] of [["INVITE", true], ["UPDATE", true], ["INVITE", false]])
 	scene.test(`a restart by ${how} of the ${isCaller ? "calling" : "called"} page: a new path, the same keys, the phone hears nothing of it`, async () => {
 		const phone = await scene.phone();
@@ -73,8 +81,8 @@ for (const [how, isCaller] of [["INVITE", true], ["UPDATE", true], ["INVITE", fa
 		assert.equal(before.state, "connected");
 		assert.deepEqual(await dtls(alice), { ...before, changes: 0 }, "no handshake");
 
-		assertHeard(await listening, PHONE_HZ, [BROWSER_HZ]);
-		assertHeard(tail(phone.heard(), 3), BROWSER_HZ, [PHONE_HZ]);
+		assertHardlyDisturbed(await listening, PHONE_HZ, [BROWSER_HZ]);
+		assertHardlyDisturbed(tail(phone.heard(), 3), BROWSER_HZ, [PHONE_HZ]);
 		assert.equal(phone.requests("INVITE").length, invites, "no INVITE at the phone");
 		assert.equal(phone.requests("UPDATE").length, 0);
 		await alice.hangUp();
@@ -88,8 +96,8 @@ scene.test("three restarts in a row", async () => {
 	await alice.waitFor("talking");
 	for (let i = 0; i < 3; i++) await restart(alice, false);
 	await delay(1500);
-	assertHeard(await alice.hear(1000), PHONE_HZ, [BROWSER_HZ]);
-	assertHeard(tail(phone.heard(), 1), BROWSER_HZ, [PHONE_HZ]);
+	assertHardlyDisturbed(await alice.hear(1000), PHONE_HZ, [BROWSER_HZ]);
+	assertHardlyDisturbed(tail(phone.heard(), 1), BROWSER_HZ, [PHONE_HZ]);
 });
 
 /* ringcentral-web-phone #319: the direction is kept over a restart. */
@@ -113,6 +121,6 @@ scene.test("a restart while the page holds: the phone hears nothing of it, and l
 	await hold(false);
 	await told(3);
 	await delay(1000);
-	assertHeard(await alice.hear(1000), PHONE_HZ, [BROWSER_HZ]);
-	assertHeard(tail(phone.heard(), 1), BROWSER_HZ, [PHONE_HZ]);
+	assertHardlyDisturbed(await alice.hear(1000), PHONE_HZ, [BROWSER_HZ]);
+	assertHardlyDisturbed(tail(phone.heard(), 1), BROWSER_HZ, [PHONE_HZ]);
 });
