@@ -1,0 +1,100 @@
+/* run.mjs: see run. Every point is a call of its own; some run at a time, one system after the
+ * other, and in each the seed decides which packets are lost. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { freePorts } from "../e2e/ports.mjs";
+import { measure, openPhone } from "./measure.mjs";
+import { plot } from "./plot.mjs";
+import { RTPENGINE_OPTIONS, startHookswitch, startRtpengine } from "./systems.mjs";
+
+const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const { values: given } = parseArgs({
+	options: {
+		full: { type: "boolean", default: false },
+		seed: { type: "string", default: "1" },
+		seconds: { type: "string", default: "20" },
+		warm: { type: "string", default: "8" },
+		"at-once": { type: "string", default: "4" },
+		only: { type: "string", default: "hookswitch,rtpengine,rtpengine-buffer,rtpengine-dtx" },
+		points: { type: "string", default: "" },
+		srtp: { type: "string", default: "all" },
+		out: { type: "string", default: path.join(root, "build-gcc/quality") },
+	},
+});
+
+const SYSTEMS = {
+	hookswitch: { title: "Hookswitch", start: startHookswitch },
+	rtpengine: { title: "rtpengine, as it comes", start: (phones) => startRtpengine(phones, RTPENGINE_OPTIONS.plain) },
+	"rtpengine-buffer": { title: "rtpengine, jitter buffer", start: (phones) => startRtpengine(phones, RTPENGINE_OPTIONS.buffer) },
+	"rtpengine-dtx": { title: "rtpengine, DTX delay", start: (phones) => startRtpengine(phones, RTPENGINE_OPTIONS.dtx) },
+};
+const LOSS = given.full ? [0, 1, 2, 3, 5, 7, 10, 15, 20, 25, 30] : [0, 2, 5, 10, 20, 30];
+const JITTER = given.full ? [0, 5, 10, 15, 20, 30, 40, 50, 60] : [10, 20, 30, 60];
+const POINTS = [
+	...LOSS.map((loss) => ({ kind: "loss", x: loss, name: `loss-${loss}`, network: { loss } })),
+	...JITTER.map((jitter) => ({ kind: "jitter", x: jitter, name: `jitter-${jitter}`, network: { jitter } })),
+	{ kind: "other", name: "bursts of 5 packets, 5 %", network: { loss: 5, burst: 5 } },
+	{ kind: "other", name: "200 ms gone each 4 s", network: { "outage-at": 450, "outage-for": 10, "outage-every": 200 } },
+	{ kind: "other", name: "5 % lost, jitter 20 ms", network: { loss: 5, jitter: 20 } },
+].filter((point) => !given.points || given.points.split(",").includes(point.name));
+
+const program = path.join(process.env.HOOKSWITCH_BIN ?? path.join(root, "build-gcc"), "tests/quality/quality_call");
+const name = (point) => point.name.replaceAll(/[^a-z0-9]+/g, "-");
+
+/** All points through one system. @returns { point name: result } */
+async function measureSystem(key) {
+	const lanes = Number(given["at-once"]);
+	const numbers = Array.from({ length: lanes }, (_, i) => String(1000 + i));
+	const ports = Object.fromEntries(await Promise.all(numbers.map(async (number) => [number, await freePorts(1)])));
+	const system = await SYSTEMS[key].start(ports);
+	const results = {};
+	const waiting = [...POINTS];
+	try {
+		await Promise.all(
+			numbers.map(async (number, i) => {
+				const phone = await openPhone(system.sip, number, ports[number]);
+				for (let point; (point = waiting.shift()); ) {
+					const out = path.join(given.out, `${key}.${name(point)}`);
+					const network = { seed: given.seed, seconds: given.seconds, warm: given.warm, srtp: given.srtp, ...point.network };
+					results[point.name] = await measure({ system, program, number, phone, network, out }).catch((error) => {
+						console.log(`${key}: ${point.name}: ${error.message}`);
+						return undefined;
+					});
+					console.log(`${key}: ${point.name}: ${JSON.stringify(results[point.name])}`);
+				}
+				await phone.close();
+			}),
+		);
+	} finally {
+		writeFileSync(path.join(given.out, `${key}.log`), system.log());
+		await system.stop();
+	}
+	return results;
+}
+
+function table(all) {
+	const keys = Object.keys(all);
+	const cell = (value) => (value === undefined ? "–" : value.toFixed(0));
+	const rows = POINTS.map((point) => {
+		const cells = keys.flatMap((key) => [cell(all[key][point.name]?.points), cell(all[key][point.name]?.best)]);
+		const delays = keys.map((key) => cell(all[key][point.name]?.delay_ms));
+		return `| ${point.name} | ${cells.join(" | ")} | ${delays.join(" | ")} |`;
+	});
+	const head = ["network", ...keys.flatMap((key) => [SYSTEMS[key].title, "best of its packets"]), ...keys.map((key) => `${SYSTEMS[key].title}: ms`)];
+	return [`| ${head.join(" | ")} |`, `|${"---|".repeat(head.length)}`, ...rows].join("\n");
+}
+
+mkdirSync(given.out, { recursive: true });
+const all = {};
+for (const key of given.only.split(",")) all[key] = await measureSystem(key);
+const about = `${new Date().toISOString().slice(0, 16)}Z, ${os.cpus()[0].model} x ${os.cpus().length}, load ${os.loadavg().map((n) => n.toFixed(1)).join(" ")}, seed ${given.seed}, ${given.seconds} s a point`;
+const text = `${about}\n\n${table(all)}\n`;
+writeFileSync(path.join(given.out, "table.md"), text);
+writeFileSync(path.join(given.out, "results.json"), JSON.stringify({ about, points: POINTS, all }, null, "\t"));
+writeFileSync(path.join(given.out, "plot.svg"), plot(POINTS, all, Object.fromEntries(Object.entries(SYSTEMS).map(([key, { title }]) => [key, title]))));
+console.log(`\n${text}`);
+const missing = Object.values(all).some((results) => POINTS.some((point) => !results[point.name]));
+process.exit(missing ? 1 : 0);
