@@ -163,6 +163,7 @@ static void in_talking(struct call *call, struct leg *from, const struct leg_eve
 		break;
 	case LEG_DIRECTION:
 		to->ops->follow(to, from);
+		join(call);
 		break;
 	case LEG_LOST: /* the other side does not wait for the BYE of a dead peer */
 	case LEG_ENDED:

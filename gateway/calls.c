@@ -106,12 +106,34 @@ static void on_state(void *arg, struct call *call, enum call_state from, enum ca
 	traces_note(r->calls->config.traces, r->id, "call", call_state_name(to));
 }
 
+static bool holds(const struct leg *leg)
+{
+	return !sdp_receives(leg->peer);
+}
+
+/* Who is held hears music instead of who holds. */
+static int play_music(struct workers *workers, const struct leg *one, const struct leg *other)
+{
+	int err = session_part(workers, one->session);
+
+	if (!err)
+		err = session_play(workers, one->session,
+				   holds(other) ? BRIDGE_MUSIC : BRIDGE_SILENCE);
+	if (!err)
+		err = session_play(workers, other->session,
+				   holds(one) ? BRIDGE_MUSIC : BRIDGE_SILENCE);
+	return err;
+}
+
 static void on_join(void *arg, struct call *call, struct leg *caller, struct leg *callee)
 {
 	struct record *r = arg;
+	struct workers *workers = r->calls->config.workers;
+	bool music = r->calls->config.config->calls.music && (holds(caller) || holds(callee));
 
 	(void)call;
-	if (session_join(r->calls->config.workers, caller->session, callee->session) != 0)
+	if ((music ? play_music(workers, caller, callee)
+		   : session_join(workers, caller->session, callee->session)) != 0)
 		log_error("call %s: out of memory, no audio", r->id);
 }
 

@@ -4,6 +4,7 @@
 #include "gateway/config.h"
 
 #include "gateway/config_lines.h"
+#include "gateway/config_music.h"
 #include "gateway/config_value.h"
 #include "gateway/log.h"
 #include "sip/uri.h"
@@ -235,6 +236,23 @@ static int complete(struct config *c)
 	return 0;
 }
 
+static int load_music(struct reader *r)
+{
+	const char *file = r->config->calls.hold_music;
+	int err = file ? config_music_load(file, &r->config->calls.music) : 0;
+
+	if (!err || err == -ENOMEM)
+		return err;
+	return config_lines_fail(
+		&r->lines, line_of(r, "calls", "hold_music"),
+		"[calls] hold_music: %.200s: expected a WAV file: PCM of 16 bit, 8 "
+		"kHz, mono: %s",
+		file,
+		err == -EBADMSG	   ? "it is another kind of file"
+		: err == -EMSGSIZE ? "it is too long"
+				   : g_strerror(-err));
+}
+
 int config_parse(const char *name, const char *folder, const char *text, size_t n,
 		 struct config **out, struct config_error *error)
 {
@@ -264,6 +282,8 @@ int config_parse(const char *name, const char *folder, const char *text, size_t 
 		err = agree(&r);
 	if (!err)
 		err = complete(r.config);
+	if (!err)
+		err = load_music(&r);
 	if (err == -ENOMEM)
 		snprintf(error->text, sizeof(error->text), "%s: out of memory", name);
 	g_key_file_free(r.keys);
@@ -342,6 +362,7 @@ void config_free(struct config *config)
 		free(config->phones.list[i].contact);
 	}
 	free(config->phones.list);
+	free(config->calls.music);
 	free(config->web.demo_json);
 	free(config->file);
 	free(config);

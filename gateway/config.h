@@ -47,6 +47,8 @@ enum config_digest { CONFIG_DIGEST_MD5, CONFIG_DIGEST_SHA256 };
 
 /* Owns everything it points to. Text is NULL when empty. Times are in ms unless
  * the name says otherwise. */
+struct music;
+
 struct config {
 	char *file; /* NULL when made from defaults */
 
@@ -94,6 +96,8 @@ struct config {
 
 	struct {
 		uint64_t ring_timeout_ms;
+		char *hold_music;	       /* WAV file; NULL: silence */
+		struct music *music;	       /* not a key: what is in it */
 		enum config_ringback ringback; /* who makes a calling page's ringback tone */
 		uint64_t reconnect_timeout_ms;
 		uint64_t page_timeout_ms;

@@ -63,6 +63,8 @@ const struct config_key config_keys[] = {
 	  "1 to 3600 seconds", NULL },
 	{ "calls", "ringback", CONFIG_CHOICE, 0, 0, "page", FIELD(calls.ringback),
 	  "page or gateway", "page|gateway" },
+	{ "calls", "hold_music", CONFIG_PATH, 0, 0, "", FIELD(calls.hold_music),
+	  "a WAV file: PCM of 16 bit, 8 kHz, mono", NULL },
 	{ "calls", "reconnect_timeout", CONFIG_DURATION, 0, 3600, "120",
 	  FIELD(calls.reconnect_timeout_ms), "0 to 3600 seconds", NULL },
 	{ "calls", "page_timeout", CONFIG_DURATION, 1, 3600, "15", FIELD(calls.page_timeout_ms),

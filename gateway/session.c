@@ -249,6 +249,7 @@ int session_new(const struct session_setup *setup, const struct session_config *
 		goto fail;
 	end.arg = s;
 	end.far_conceals = config->kind == SESSION_WEB;
+	end.music = s->config->calls.music;
 	err = bridge_end_open(&end, &s->end);
 	if (err)
 		goto fail;
@@ -286,6 +287,12 @@ int session_bridge(struct session *one, struct session *other)
 	session_touch(one);
 	session_touch(other);
 	return err;
+}
+
+void session_part_bridge(struct session *session)
+{
+	bridge_part(session->end);
+	session_touch(session);
 }
 
 void session_press(struct session *session, char digit, unsigned duration_ms)

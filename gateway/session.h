@@ -93,6 +93,7 @@ int session_new(const struct session_setup *setup, const struct session_config *
 		struct session **out);
 int session_remote(struct session *session, const struct session_remote *remote);
 int session_bridge(struct session *one, struct session *other);
+void session_part_bridge(struct session *session);
 void session_press(struct session *session, char digit, unsigned duration_ms);
 void session_sound(struct session *session, enum bridge_sound sound);
 

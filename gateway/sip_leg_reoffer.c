@@ -48,13 +48,21 @@ void sip_leg_catch_up(struct sip_leg *l)
 	settle(l, OFFERED);
 }
 
+/* A party on hold is sent music, where there is some, in whatever way it is held. */
+static enum sdp_direction wanted_by(const struct sip_leg *l, const struct leg *other)
+{
+	return l->shared->config->calls.music && !sdp_receives(other->peer) ? SDP_SENDONLY
+									    : other->peer;
+}
+
 void sip_leg_follow(struct leg *leg, const struct leg *other)
 {
 	struct sip_leg *l = sip_leg_of(leg);
+	enum sdp_direction wanted = wanted_by(l, other);
 
-	if (l->offer == REFUSED && l->media.wanted != other->peer)
+	if (l->offer == REFUSED && l->media.wanted != wanted)
 		settle(l, SETTLED);
-	leg_media_want(&l->media, other->peer);
+	leg_media_want(&l->media, wanted);
 	sip_leg_catch_up(l);
 }
 

@@ -162,6 +162,14 @@ static void run_join(struct worker *worker, struct worker_command *command)
 		session_fail(one, "the two sides have no audio in common");
 }
 
+static void run_part(struct worker *worker, struct worker_command *command)
+{
+	struct session *session = worker_session(worker, command->ref);
+
+	if (session)
+		session_part_bridge(session);
+}
+
 static void run_digit(struct worker *worker, struct worker_command *command)
 {
 	struct session *session = worker_session(worker, command->ref);
@@ -270,6 +278,11 @@ int session_join(struct workers *workers, struct session_ref one, struct session
 	if (command)
 		command->other = other;
 	return post(workers, one, command ? &command->command : NULL, run_join);
+}
+
+int session_part(struct workers *workers, struct session_ref ref)
+{
+	return post(workers, ref, calloc(1, sizeof(struct worker_command)), run_part);
 }
 
 int session_send_digit(struct workers *workers, struct session_ref ref, char digit,

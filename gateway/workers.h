@@ -137,6 +137,8 @@ int session_set_remote(struct workers *workers, struct session_ref ref,
 		       const struct session_remote *remote);
 
 int session_join(struct workers *workers, struct session_ref one, struct session_ref other);
+/* Neither hears the other any more. */
+int session_part(struct workers *workers, struct session_ref ref);
 int session_send_digit(struct workers *workers, struct session_ref ref, char digit,
 		       unsigned duration_ms);
 /* Until told otherwise, or until it is joined. */

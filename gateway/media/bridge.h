@@ -14,6 +14,7 @@
 #pragma once
 
 #include "gateway/media/codec.h"
+#include "gateway/media/music.h"
 #include "gateway/media/receiver.h"
 #include "gateway/media/rtcp.h"
 #include "gateway/media/sender.h"
@@ -60,9 +61,10 @@ struct bridge_end_config {
 	bool far_conceals;		    /* the leg's peer conceals losses itself (a browser) */
 	const struct bridge_events *events; /* or NULL */
 	void *arg;			    /* of events */
+	const struct music *music;	    /* borrowed; NULL: there is none */
 };
 
-enum bridge_sound { BRIDGE_SILENCE, BRIDGE_RINGBACK };
+enum bridge_sound { BRIDGE_SILENCE, BRIDGE_RINGBACK, BRIDGE_MUSIC };
 
 struct bridge_counts {
 	uint32_t packets, octets;	 /* RTP received */
@@ -142,7 +144,8 @@ int bridge_end_send_digit(struct bridge_end *end, char digit, unsigned duration_
 			  uint64_t now_ms);
 
 /* Plays `sound` to the leg's peer until it is told otherwise or gets a partner. 0;
- * -EBUSY with a partner or before bridge_end_set_media(), -ENOMEM. */
+ * -EBUSY with a partner or before bridge_end_set_media(), -ENOENT without music,
+ * -ENOMEM. */
 int bridge_end_play(struct bridge_end *end, enum bridge_sound sound, uint64_t now_ms);
 
 /* When bridge_end_run() has work; UINT64_MAX: never. Ask again after any of the

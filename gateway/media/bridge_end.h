@@ -21,6 +21,7 @@ struct bridge_end {
 	struct receiver_config receiver_config;
 	enum bridge_sound sound; /* heard while there is no partner */
 	struct ringback ringback;
+	uint64_t music_at;
 	uint64_t sound_due_ms;
 	struct dtmf_receiver dtmf;
 	bool digit_passed; /* the digit pressed now has gone on */

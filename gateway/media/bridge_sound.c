@@ -35,6 +35,8 @@ int bridge_end_play(struct bridge_end *end, enum bridge_sound sound, uint64_t no
 	}
 	if (end->partner || !end->media.known)
 		return -EBUSY;
+	if (sound == BRIDGE_MUSIC && !end->config.music)
+		return -ENOENT;
 
 	int err = sender_prepare(end->sender, format, format->codec->encode_rates[0]);
 	if (err)
@@ -42,9 +44,24 @@ int bridge_end_play(struct bridge_end *end, enum bridge_sound sound, uint64_t no
 	sender_commit(end->sender);
 	sender_new_source(end->sender);
 	ringback_init(&end->ringback);
+	end->music_at = 0;
 	end->sound = sound;
 	end->sound_due_ms = now_ms;
 	return 0;
+}
+
+static void read_sound(struct bridge_end *end, int16_t *pcm, size_t samples, unsigned rate)
+{
+	switch (end->sound) {
+	case BRIDGE_SILENCE:
+		break;
+	case BRIDGE_RINGBACK:
+		ringback_read(&end->ringback, pcm, samples, rate);
+		break;
+	case BRIDGE_MUSIC:
+		music_read(end->config.music, &end->music_at, pcm, samples, rate);
+		break;
+	}
 }
 
 uint64_t bridge_sound_due(const struct bridge_end *end)
@@ -60,7 +77,7 @@ void bridge_sound_run(struct bridge_end *end, uint64_t now_ms)
 	if (end->sound != BRIDGE_SILENCE && now_ms > end->sound_due_ms + MOST_LATE_MS)
 		end->sound_due_ms = now_ms;
 	while (end->sound != BRIDGE_SILENCE && now_ms >= end->sound_due_ms) {
-		ringback_read(&end->ringback, pcm, rate / 1000 * FRAME_MS, rate);
+		read_sound(end, pcm, rate / 1000 * FRAME_MS, rate);
 		if (bridge_end_speaks(end))
 			sender_pcm(end->sender, pcm, rate / 1000 * FRAME_MS, now_ms);
 		end->sound_due_ms += FRAME_MS;

@@ -1,5 +1,6 @@
 /* The configuration file: values, defaults, and errors a stranger understands. */
 #include "gateway/config.h"
+#include "gateway/media/music.h"
 #include "gateway/log.h"
 #include "tests/check.h"
 #include "tests/oom.h"
@@ -64,6 +65,35 @@ static void an_empty_file_means_the_defaults(void)
 	CHECK_EQ(c->phones.n, 0);
 	config_free(c);
 	config_free(NULL);
+}
+
+/* The gateway does not start with music that nobody will hear. */
+static void music_is_read_with_the_file_that_names_it(void)
+{
+	static const uint8_t wav[] =
+		"RIFF....WAVEfmt \20\0\0\0\1\0\1\0\100\37\0\0\200\76\0\0\2\0\20\0"
+		"data\4\0\0\0\1\2\3\4";
+	char file[] = "/tmp/hookswitch-music-XXXXXX", text[128];
+	struct config_error error;
+	struct config *c;
+	int fd = mkstemp(file);
+
+	REQUIRE(fd >= 0);
+	snprintf(text, sizeof(text), "[calls]\nhold_music = %s\n", file);
+	CHECK_EQ(config_parse("x.conf", "/etc/x", text, strlen(text), &c, &error), -EBADMSG);
+	CHECK(strstr(error.text, "x.conf:2: [calls] hold_music: /tmp/") != NULL);
+	CHECK(strstr(error.text, "another kind of file") != NULL);
+	REQUIRE(write(fd, wav, sizeof(wav) - 1) == (ssize_t)sizeof(wav) - 1);
+	close(fd);
+	c = good(text);
+	REQUIRE(c);
+	REQUIRE(c->calls.music);
+	CHECK_EQ(c->calls.music->n, 2);
+	CHECK_EQ(c->calls.music->pcm[1], 0x0403);
+	config_free(c);
+	unlink(file);
+	CHECK_EQ(config_parse("x.conf", "/etc/x", text, strlen(text), &c, &error), -EBADMSG);
+	CHECK(strstr(error.text, "No such file") != NULL);
 }
 
 static void values_reach_their_fields(void)
@@ -397,6 +427,7 @@ static void running_out_of_memory_leaves_nothing_behind(void)
 }
 
 TESTS(an_empty_file_means_the_defaults, values_reach_their_fields,
+      music_is_read_with_the_file_that_names_it,
       errors_name_file_line_section_key_and_what_was_expected,
       a_central_registrar_has_targets_and_short_registrations, files_that_are_no_text_are_refused,
       addresses_are_replaced_by_the_command_line, the_sample_shows_every_key_with_its_default,

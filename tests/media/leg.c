@@ -86,6 +86,7 @@ int leg_open(struct leg *leg, const struct leg_config *config)
 		.far_conceals = config->browser,
 		.events = &events,
 		.arg = leg,
+		.music = config->music,
 	};
 	struct bridge_media media = leg_media(leg);
 

@@ -48,6 +48,7 @@ struct leg_config {
 	uint16_t first_seq; /* of both directions */
 	uint32_t first_timestamp;
 	bool browser; /* conceals losses itself */
+	const struct music *music;
 };
 
 /* 0 or -ENOMEM; on an error nothing is left behind. */

@@ -5,12 +5,12 @@
 
 struct fake_session fake_sessions[FAKE_MOST_SESSIONS];
 size_t n_fake_sessions;
-unsigned n_fake_joins;
+unsigned n_fake_joins, n_fake_parts;
 
 void fake_sessions_reset(void)
 {
 	n_fake_sessions = 0;
-	n_fake_joins = 0;
+	n_fake_joins = n_fake_parts = 0;
 }
 
 int session_open(struct workers *workers, const struct session_config *config,
@@ -41,6 +41,14 @@ int session_join(struct workers *workers, struct session_ref one, struct session
 	if (!session_is(one) || !session_is(other))
 		abort();
 	n_fake_joins++;
+	return 0;
+}
+
+int session_part(struct workers *workers, struct session_ref ref)
+{
+	(void)workers;
+	(void)ref;
+	n_fake_parts++;
 	return 0;
 }
 

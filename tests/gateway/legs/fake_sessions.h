@@ -19,7 +19,7 @@ struct fake_session {
 
 extern struct fake_session fake_sessions[FAKE_MOST_SESSIONS]; /* in the order they opened */
 extern size_t n_fake_sessions;
-extern unsigned n_fake_joins;
+extern unsigned n_fake_joins, n_fake_parts;
 
 void fake_sessions_reset(void);
 size_t fake_sessions_open(void); /* how many are not closed */
