@@ -28,22 +28,20 @@ async function assertTwoWay(alice, phone) {
 	assertHeard(tail(phone.heard(), 0.8), BROWSER_HZ, [PHONE_HZ]);
 }
 
+/* baresip 1.0 records nothing more after a re-INVITE: what a phone hears from then on is
+ * judged in "a page holds a page", where both ends can be listened to. */
+async function assertResumed(alice) {
+	await delay(SETTLE_MS);
+	assertHeard(await alice.hear(1000), PHONE_HZ, [BROWSER_HZ]);
+}
+
 function assertNot(recording, hz) {
 	const dB = level(recording.samples, recording.rate, hz);
 	assert.ok(dB < -50, `${hz} Hz is heard at ${dB.toFixed(1)} dBFS`);
 }
 
-/** What came to the phone in the next `ms`. */
-async function phoneHears(phone, ms) {
-	const before = phone.heard().samples.length;
-	await delay(ms);
-	const { samples, rate } = phone.heard();
-	return { samples: samples.subarray(before), rate };
-}
-
-async function assertSilence(alice, phone) {
+async function assertSilence(alice) {
 	await delay(SETTLE_MS);
-	assertNot(await phoneHears(phone, 1000), BROWSER_HZ);
 	assertNot(await alice.hear(800), PHONE_HZ);
 }
 
@@ -52,9 +50,9 @@ for (const byPhone of [false, true])
 		const { alice, phone } = await talking({ byPhone });
 		await alice.hold();
 		assert.match((await alice.seen()).words, /on hold/);
-		await assertSilence(alice, phone);
+		await assertSilence(alice);
 		await alice.hold(false);
-		await assertTwoWay(alice, phone);
+		await assertResumed(alice);
 		phone.hangUp();
 		await alice.waitFor("idle");
 		assert.equal((await alice.seen()).reason, "");
@@ -67,11 +65,10 @@ for (const byPhone of [false, true])
 		await alice.waitForHold("peer");
 		assert.match((await alice.seen()).words, /held by peer/);
 		await delay(SETTLE_MS);
-		assertNot(await phoneHears(phone, 1000), BROWSER_HZ);
 		phone.resume();
 		await alice.waitForHold("");
 		assert.doesNotMatch((await alice.seen()).words, /held/);
-		await assertTwoWay(alice, phone);
+		await assertResumed(alice);
 	});
 
 scene.test("both hold, and each lets go of its own hold only", async () => {
@@ -80,16 +77,16 @@ scene.test("both hold, and each lets go of its own hold only", async () => {
 	await delay(500);
 	phone.hold();
 	await alice.page.waitForFunction(() => /on hold, held by peer/.test(document.getElementById("state").textContent));
-	await assertSilence(alice, phone);
+	await assertSilence(alice);
 	phone.resume();
 	await alice.page.waitForFunction(() => !/held by peer/.test(document.getElementById("state").textContent));
-	await assertSilence(alice, phone);
+	await assertSilence(alice);
 	await alice.hold(false);
-	await assertTwoWay(alice, phone);
+	await assertResumed(alice);
 });
 
 scene.test("five holds in a hurry end no call", async () => {
-	const { alice, phone } = await talking();
+	const { alice } = await talking();
 	for (let i = 0; i < 5; i++) {
 		await alice.page.click("#hold");
 		await delay(100);
@@ -97,22 +94,23 @@ scene.test("five holds in a hurry end no call", async () => {
 		await delay(100);
 	}
 	await alice.waitForHold("");
-	await assertTwoWay(alice, phone);
+	await assertResumed(alice);
 	assert.equal((await alice.seen()).state, "talking");
 	assert.deepEqual(alice.sip(/SIP\/2\.0 [45]/).filter((line) => /CSeq: \d+ INVITE/.test(line) && !/ 40[17] /.test(line)), []);
 });
 
 scene.test("what the user muted stays muted over a hold", async () => {
-	const { alice, phone } = await talking();
+	const { alice } = await talking();
 	await alice.mute();
 	await alice.hold();
 	await delay(SETTLE_MS);
 	await alice.hold(false);
 	await delay(SETTLE_MS);
-	assertNot(await phoneHears(phone, 800), BROWSER_HZ);
+	assert.match((await alice.seen()).words, /muted/);
+	assert.equal(await alice.page.evaluate(() => window.e2e.connections.at(-1).getSenders()[0].track.enabled), false);
 	assertHeard(await alice.hear(800), PHONE_HZ, [BROWSER_HZ]);
 	await alice.mute();
-	await assertTwoWay(alice, phone);
+	await assertResumed(alice);
 });
 
 scene.test("a page holds a page", async () => {
@@ -139,10 +137,10 @@ scene.test("page and phone hold in the same moment", async () => {
 	phone.hold();
 	await alice.page.click("#hold");
 	await alice.page.waitForFunction(() => /on hold, held by peer/.test(document.getElementById("state").textContent), null, { timeout: 10_000 });
-	await assertSilence(alice, phone);
+	await assertSilence(alice);
 	phone.resume();
 	await delay(500);
 	await alice.hold(false);
 	await alice.page.waitForFunction(() => !/held|on hold/.test(document.getElementById("state").textContent), null, { timeout: 10_000 });
-	await assertTwoWay(alice, phone);
+	await assertResumed(alice);
 });
