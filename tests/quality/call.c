@@ -14,6 +14,7 @@
 #include "tests/quality/speech.h"
 #include "tests/quality/talker.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,14 @@ static void on_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	}
 }
 
+/* Before others while the call lasts, if we may: a busy machine must not look like a bad gateway. */
+static void hurry(bool on)
+{
+	struct sched_param param = { .sched_priority = on ? 2 : 0 };
+
+	sched_setscheduler(0, on ? SCHED_RR : SCHED_OTHER, &param);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct call *call = timer->data;
@@ -160,6 +169,7 @@ static void on_tick(uv_timer_t *timer)
 		call->said_connected = true;
 		puts("connected");
 		fflush(stdout);
+		hurry(true);
 		talker_talk(&call->talker);
 	}
 	if (call->talker.done && !call->done_ms)
@@ -276,6 +286,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	while (!call.over)
 		uv_run(&call.loop, UV_RUN_ONCE);
+	hurry(false);
 	tell(&call, &o, &speech);
 	talker_close(&call.talker);
 	lane_close(&call.lane);

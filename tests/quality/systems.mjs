@@ -5,6 +5,7 @@
  *   domain   (number): of the URI that reaches that phone
  *   register whether browsers must register
  *   log(), stop() */
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import dgram from "node:dgram";
 import net from "node:net";
@@ -17,10 +18,16 @@ import { tempFolder } from "../e2e/temp.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 
+/* Before others, if we may: the measure is of the gateway, not of what else the machine does. */
+function hurry(...pids) {
+	for (const pid of pids) spawnSync("chrt", ["--all-tasks", "--rr", "--pid", "1", String(pid)], { stdio: "ignore" });
+}
+
 /** @param phones { number: SIP port } */
 export async function startHookswitch(phones) {
 	const config = Object.fromEntries(Object.entries(phones).map(([number, port]) => [`phone ${number}`, { contact: `sip:${number}@127.0.0.1:${port}` }]));
 	const gateway = await startGateway({ accounts: { alice: "wonderland" }, config: { ...config, log: { level: "info" } } });
+	hurry(gateway.child.pid);
 	return {
 		wsUrl: `ws://127.0.0.1:${gateway.http}/`,
 		sip: gateway.sip,
@@ -86,6 +93,7 @@ export async function startRtpengine(phones, options = RTPENGINE_OPTIONS.plain) 
 		"-A", `SIP_PORT=${sip}`, "-A", `WS_PORT=${ws}`, "-A", `RTPENGINE="udp:127.0.0.1:${ng}"`, "-f", path.join(here, "rtpengine/kamailio.cfg"),
 	]);
 	while (!(await answersTcp(ws))) await again();
+	hurry(engine.pid);
 	return {
 		wsUrl: `ws://127.0.0.1:${ws}/`,
 		sip,
