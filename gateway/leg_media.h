@@ -113,3 +113,10 @@ void leg_media_remote(const struct leg_media *m, struct session_remote *out);
 
 /* "opus/48000 pt=111 ptime=20 events=48000 sendrecv": for log and trace. */
 void leg_media_describe(const struct leg_media *m, char *text, size_t size);
+
+/* ---- between leg_media.c and leg_media_direction.c ---- */
+
+/* The peer's description is about to be agreed on. An answer may not say more than the
+ * peer wants: it sets the stream's direction. */
+void leg_media_note_offer(struct leg_media *m, const struct sdp_stream *stream);
+void leg_media_note_answer(struct leg_media *m, struct sdp_stream *stream);
