@@ -17,6 +17,7 @@ struct central {
 	struct central_config config;
 	struct token_keys keys;
 	char file[4096];
+	struct sip_resolver *resolver; /* NULL: no name was asked for yet */
 	struct targets *targets;
 	struct edge *edge;
 	struct timer rotate;
@@ -46,6 +47,16 @@ static int open_flow(void *arg, const struct sip_uri *uri, struct sip_flow **out
 	struct central *c = arg;
 
 	return c->config.open_flow(c->config.arg, uri, out);
+}
+
+static int resolve(void *arg, const struct sip_query_config *question, struct sip_query **query)
+{
+	struct central *c = arg;
+	int err = c->resolver ? 0 : sip_resolver_new(c->config.loop, NULL, &c->resolver);
+
+	if (err)
+		log_error("no resolver for the names of [registrar] targets");
+	return err ? err : sip_resolve(c->resolver, question, query);
 }
 
 static void on_change(void *arg, const char *uri, bool silent)
@@ -105,6 +116,7 @@ int central_new(const struct central_config *config, struct central **out)
 				.endpoint = config->endpoint,
 				.uris = (const char *const *)settings->registrar.targets.list,
 				.n = settings->registrar.targets.n,
+				.resolve = resolve,
 				.open_flow = open_flow,
 				.on_change = on_change,
 				.arg = c,
@@ -137,6 +149,8 @@ void central_free(struct central *c)
 		return;
 	edge_free(c->edge);
 	targets_free(c->targets);
+	if (c->resolver)
+		sip_resolver_close(c->resolver, NULL, NULL);
 	timer_release(&c->rotate, sip_endpoint_timers(c->config.endpoint));
 	OPENSSL_cleanse(&c->keys, sizeof(c->keys));
 	free(c);

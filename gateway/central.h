@@ -9,6 +9,7 @@ struct central;
 
 struct central_config {
 	struct sip_endpoint *endpoint;
+	uv_loop_t *loop;
 	const struct config *config; /* borrowed for life */
 	int (*open_flow)(void *arg, const struct sip_uri *uri, struct sip_flow **out);
 	void (*on_moved)(void *arg, uint64_t from, struct sip_flow *to);
@@ -17,7 +18,7 @@ struct central_config {
 
 /* Reads or makes the keys in the state folder. 0 or -E..., and the log says why. */
 int central_new(const struct central_config *config, struct central **out);
-void central_free(struct central *central);  /* NULL is fine */
+void central_free(struct central *central);  /* while its loop runs; NULL is fine */
 void central_start(struct central *central); /* once sockets are open */
 
 struct edge *central_edge(struct central *central);

@@ -90,7 +90,7 @@ struct config {
 		char *database; /* file */
 		uint32_t min_expires_s;
 		uint32_t max_expires_s;
-		struct config_words targets; /* mode central: sip: URIs with address literals */
+		struct config_words targets; /* mode central: sip: URIs */
 		struct config_words realms;  /* mode central: whose challenges pages may answer */
 	} registrar;
 
@@ -132,7 +132,7 @@ enum config_type {
 	CONFIG_CHOICE, /* one of `choices`, into an int or enum: its index */
 	CONFIG_SWITCH, /* two choices, into a bool */
 	CONFIG_DIGESTS,
-	CONFIG_TARGETS, /* list of sip:ADDRESS[:PORT][;transport=udp|tcp] */
+	CONFIG_TARGETS, /* list of sip:HOST[:PORT][;transport=udp|tcp] */
 };
 
 struct config_key {

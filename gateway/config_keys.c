@@ -55,7 +55,7 @@ const struct config_key config_keys[] = {
 	{ "registrar", "max_expires", CONFIG_SECONDS, 10, 86400, "3600",
 	  FIELD(registrar.max_expires_s), "10 to 86400 seconds, not below min_expires", NULL },
 	{ "registrar", "targets", CONFIG_TARGETS, 0, 0, "", FIELD(registrar.targets),
-	  "up to 8 of sip:ADDRESS[:PORT][;transport=udp or tcp]", NULL },
+	  "up to 8 of sip:HOST[:PORT][;transport=udp or tcp]", NULL },
 	{ "registrar", "realms", CONFIG_WORDS, 0, 0, "", FIELD(registrar.realms),
 	  "a list of realms", NULL },
 

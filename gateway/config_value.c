@@ -130,7 +130,26 @@ static struct str origin(struct str word)
 	return scheme ? (str_empty(host_name(str_skip(word, scheme))) ? STR("") : word) : STR("");
 }
 
-/* sip:ADDRESS[:PORT][;transport=udp|tcp] */
+static bool is_name(struct str host)
+{
+	bool letters = false;
+
+	for (size_t i = 0; i < host.n; i++) {
+		if (!isalnum((unsigned char)host.p[i]) && !strchr(".-", host.p[i]))
+			return false;
+		letters |= isalpha((unsigned char)host.p[i]) != 0;
+	}
+	return letters && host.n <= 253; /* digits alone are an address that is none */
+}
+
+static bool is_port_or_none(struct str text)
+{
+	uint32_t port;
+
+	return str_empty(text) || str_to_u32(text, 1, 65535, &port);
+}
+
+/* sip:ADDRESS[:PORT][;transport=udp|tcp], or a name instead of the address */
 static struct str target(struct str word)
 {
 	struct str rest = word, params, where;
@@ -146,10 +165,12 @@ static struct str target(struct str word)
 		return STR("");
 	if (address_parse(where, true, &address) == 0)
 		return word;
-	if (where.n > INET6_ADDRSTRLEN + 2)
-		return STR("");
-	snprintf(with_port, sizeof(with_port), "%.*s:5060", STR_ARG(where));
-	return address_parse(str_of(with_port), true, &address) == 0 ? word : STR("");
+	if (where.n <= INET6_ADDRSTRLEN + 2) {
+		snprintf(with_port, sizeof(with_port), "%.*s:5060", STR_ARG(where));
+		if (address_parse(str_of(with_port), true, &address) == 0)
+			return word;
+	}
+	return is_name(str_cut(&where, ':')) && is_port_or_none(where) ? word : STR("");
 }
 
 static struct str codec(struct str word)

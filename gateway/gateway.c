@@ -363,6 +363,7 @@ static int start_central(struct gateway *g)
 	return central_new(
 		&(struct central_config){
 			.endpoint = g->endpoint,
+			.loop = &g->loop,
 			.config = g->config,
 			.open_flow = open_flow_to,
 			.on_moved = on_moved,
@@ -499,6 +500,8 @@ int gateway_run(struct config *config, const struct gateway_hooks *hooks)
 	if (err) {
 		log_error("cannot start: %s", uv_strerror(err));
 		control_close(g->control);
+		central_free(g->central);
+		g->central = NULL;
 		workers_stop(g->workers);
 		close_handles(g);
 	}

@@ -2,41 +2,109 @@
 #include "gateway/targets.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+/* One address. */
 struct target {
 	struct targets *targets;
-	const char *uri_text;
-	struct sip_uri uri;
+	bool used, still; /* still: the last answer named it */
+	unsigned rank;	  /* the order of the file, and of what its name led to */
+	char text[SIP_ADDR_TEXT + 32];
+	struct sip_uri uri; /* of `text` */
 	struct sip_addr address;
 	bool silent;
 	struct timer ping;
 	struct sip_request *pinging;
 };
 
-struct targets {
-	struct targets_config config;
-	size_t n;
-	struct target list[TARGETS_MOST];
+/* One URI of the file. */
+struct name {
+	struct targets *targets;
+	unsigned index;
+	struct sip_uri uri;
+	bool is_address;
+	struct timer again;
+	struct sip_query *query;
 };
 
-static int read_target(struct target *target, const char *text)
+struct targets {
+	struct targets_config config;
+	struct name names[TARGETS_MOST];
+	struct target list[TARGETS_MOST]; /* a place stays one's as long as he is there */
+};
+
+static struct timers *timers_of(const struct targets *t)
+{
+	return sip_endpoint_timers(t->config.endpoint);
+}
+
+static const char *transport_of(const struct name *name)
+{
+	struct str transport = STR("udp");
+
+	sip_param(name->uri.params, STR("transport"), &transport);
+	return str_ieq(transport, STR("tcp")) ? "tcp" : "udp";
+}
+
+static int read_name(struct name *name, const char *text, struct sip_addr *address)
 {
 	char mem[SIP_ADDR_TEXT];
 	struct writer w;
 	struct str literal;
 
-	target->uri_text = text;
-	if (sip_uri_parse(str_of(text), &target->uri) != 0)
+	if (sip_uri_parse(str_of(text), &name->uri) != 0)
 		return -EBADMSG;
 	writer_init(&w, mem, sizeof(mem));
-	writer_put(&w, target->uri.host_is_ipv6 ? STR("[") : STR(""));
-	writer_put(&w, target->uri.host);
-	writer_put(&w, target->uri.host_is_ipv6 ? STR("]") : STR(""));
-	writer_printf(&w, ":%u", target->uri.port ? target->uri.port : 5060u);
-	if (writer_end(&w, &literal) != 0)
-		return -EBADMSG;
-	return sip_addr_parse(literal, 5060, &target->address);
+	writer_put(&w, name->uri.host_is_ipv6 ? STR("[") : STR(""));
+	writer_put(&w, name->uri.host);
+	writer_put(&w, name->uri.host_is_ipv6 ? STR("]") : STR(""));
+	writer_printf(&w, ":%u", name->uri.port ? name->uri.port : 5060u);
+	name->is_address = writer_end(&w, &literal) == 0 &&
+			   sip_addr_parse(literal, 5060, address) == 0;
+	return 0;
+}
+
+static void set_target(struct target *target, const struct name *name, unsigned nth,
+		       const struct sip_addr *address)
+{
+	char mem[SIP_ADDR_TEXT];
+
+	target->used = target->still = true;
+	target->rank = name->index * TARGETS_MOST + nth;
+	if (!str_empty(str_of(target->text)) && sip_addr_eq(&target->address, address))
+		return; /* the same as before: what is known of it stays */
+	target->address = *address;
+	target->silent = false;
+	snprintf(target->text, sizeof(target->text), "sip:%.*s;transport=%s",
+		 STR_ARG(sip_addr_print(address, mem)), transport_of(name));
+	sip_uri_parse(str_of(target->text), &target->uri);
+}
+
+/* The place of that address of that name, or a free one; NULL: all are taken. */
+static struct target *place_of(struct targets *t, const struct name *name,
+			       const struct sip_addr *address)
+{
+	struct target *empty = NULL;
+
+	for (size_t i = 0; i < TARGETS_MOST; i++) {
+		struct target *target = &t->list[i];
+
+		if (target->used && target->rank / TARGETS_MOST == name->index &&
+		    sip_addr_eq(&target->address, address))
+			return target;
+		if (!target->used && !empty)
+			empty = target;
+	}
+	if (empty)
+		empty->text[0] = '\0';
+	return empty;
+}
+
+static void reserve(struct targets *t, struct timer *timer, int *err)
+{
+	if (!*err)
+		*err = timer_reserve(timer, timers_of(t));
 }
 
 int targets_new(const struct targets_config *config, struct targets **out)
@@ -47,15 +115,22 @@ int targets_new(const struct targets_config *config, struct targets **out)
 	if (!t)
 		return -ENOMEM;
 	t->config = *config;
+	for (size_t i = 0; i < TARGETS_MOST; i++) {
+		t->list[i].targets = t->names[i].targets = t;
+		t->names[i].index = (unsigned)i;
+		reserve(t, &t->list[i].ping, &err);
+		reserve(t, &t->names[i].again, &err);
+	}
 	if (config->n > TARGETS_MOST)
 		err = -EBADMSG;
 	for (size_t i = 0; !err && i < config->n; i++) {
-		t->list[i].targets = t;
-		err = read_target(&t->list[i], config->uris[i]);
-		if (!err)
-			err = timer_reserve(&t->list[i].ping,
-					    sip_endpoint_timers(config->endpoint));
-		t->n += !err;
+		struct sip_addr address;
+
+		err = read_name(&t->names[i], config->uris[i], &address);
+		if (!err && t->names[i].is_address)
+			set_target(&t->list[i], &t->names[i], 0, &address);
+		else if (!err && !config->resolve)
+			err = -EBADMSG;
 	}
 	if (err) {
 		targets_free(t);
@@ -70,9 +145,10 @@ void targets_free(struct targets *targets)
 	if (!targets)
 		return;
 	targets_stop(targets);
-	for (size_t i = 0; i < targets->n; i++)
-		timer_release(&targets->list[i].ping,
-			      sip_endpoint_timers(targets->config.endpoint));
+	for (size_t i = 0; i < TARGETS_MOST; i++) {
+		timer_release(&targets->list[i].ping, timers_of(targets));
+		timer_release(&targets->names[i].again, timers_of(targets));
+	}
 	free(targets);
 }
 
@@ -86,7 +162,7 @@ static void set_silent(struct target *target, bool silent)
 		return;
 	target->silent = silent;
 	if (config->on_change)
-		config->on_change(config->arg, target->uri_text, silent);
+		config->on_change(config->arg, target->text, silent);
 }
 
 static void on_ping(void *arg);
@@ -126,7 +202,7 @@ static int ping(struct target *target)
 	writer_printf(&w, "<sip:hookswitch@%s>", flow->sent_by);
 	err = writer_end(&w, &from);
 	writer_init(&w, uri, sizeof(uri));
-	writer_printf(&w, "<%s>", target->uri_text);
+	writer_printf(&w, "<%s>", target->text);
 	if (!err)
 		err = writer_end(&w, &to);
 	if (err)
@@ -135,7 +211,7 @@ static int ping(struct target *target)
 				 &(struct sip_request_config){
 					 .flow = flow,
 					 .method = SIP_OPTIONS,
-					 .uri = str_of(target->uri_text),
+					 .uri = str_of(target->text),
 					 .from = from,
 					 .to = to,
 					 .on_response = on_response,
@@ -156,30 +232,104 @@ static void on_ping(void *arg)
 	}
 }
 
+static void forget(struct target *target)
+{
+	timer_stop(&target->ping);
+	sip_request_drop(target->pinging);
+	target->pinging = NULL;
+	target->used = false;
+}
+
+/* ---- names ---- */
+
+static void on_again(void *arg);
+
+static void on_resolved(void *arg, const struct sip_addr *list, size_t n)
+{
+	struct name *name = arg;
+	struct targets *t = name->targets;
+
+	name->query = NULL;
+	timer_start(&name->again, timers_of(t), n ? TARGETS_RESOLVE_MS : TARGETS_RETRY_MS, on_again,
+		    name);
+	if (n == 0)
+		return;
+	for (size_t i = 0; i < TARGETS_MOST; i++)
+		if (t->list[i].used && t->list[i].rank / TARGETS_MOST == name->index)
+			t->list[i].still = false;
+	for (size_t i = 0; i < n && i < TARGETS_MOST; i++) {
+		struct target *target = place_of(t, name, &list[i]);
+		bool is_new = target && !target->used;
+
+		if (target)
+			set_target(target, name, (unsigned)i, &list[i]);
+		if (is_new)
+			on_ping(target);
+	}
+	for (size_t i = 0; i < TARGETS_MOST; i++)
+		if (t->list[i].used && !t->list[i].still)
+			forget(&t->list[i]);
+}
+
+static void on_again(void *arg)
+{
+	struct name *name = arg;
+	const struct targets_config *config = &name->targets->config;
+
+	if (config->resolve(config->arg,
+			    &(struct sip_query_config){ .host = name->uri.host,
+							.port = name->uri.port,
+							.transport = transport_of(name),
+							.on_resolved = on_resolved,
+							.arg = name },
+			    &name->query) != 0)
+		timer_start(&name->again, timers_of(name->targets), TARGETS_RETRY_MS, on_again,
+			    name);
+}
+
 void targets_start(struct targets *targets)
 {
-	for (size_t i = 0; i < targets->n; i++)
-		on_ping(&targets->list[i]);
+	for (size_t i = 0; i < TARGETS_MOST; i++)
+		if (targets->list[i].used)
+			on_ping(&targets->list[i]);
+	for (size_t i = 0; i < targets->config.n; i++)
+		if (!targets->names[i].is_address)
+			on_again(&targets->names[i]);
 }
 
 void targets_stop(struct targets *targets)
 {
-	for (size_t i = 0; i < targets->n; i++) {
+	for (size_t i = 0; i < TARGETS_MOST; i++) {
 		timer_stop(&targets->list[i].ping);
 		sip_request_drop(targets->list[i].pinging);
 		targets->list[i].pinging = NULL;
+		timer_stop(&targets->names[i].again);
+		sip_query_cancel(targets->names[i].query);
+		targets->names[i].query = NULL;
 	}
 }
 
 /* ---- the walk ---- */
 
+/* Those that answer first, each kind in its order. */
+static bool is_before(const struct target *a, const struct target *b)
+{
+	return a->silent != b->silent ? b->silent : a->rank < b->rank;
+}
+
 static void begin(const struct targets *t, struct targets_walk *walk)
 {
 	walk->begun = true;
-	for (int silent = 0; silent < 2; silent++)
-		for (size_t i = 0; i < t->n; i++)
-			if (t->list[i].silent == (silent == 1))
-				walk->order[walk->n++] = (uint8_t)i;
+	for (size_t i = 0; i < TARGETS_MOST; i++) {
+		size_t at = walk->n;
+
+		if (!t->list[i].used)
+			continue;
+		for (; at > 0 && is_before(&t->list[i], &t->list[walk->order[at - 1]]); at--)
+			walk->order[at] = walk->order[at - 1];
+		walk->order[at] = (uint8_t)i;
+		walk->n++;
+	}
 }
 
 struct sip_flow *targets_next(struct targets *t, struct targets_walk *walk)
@@ -193,6 +343,8 @@ struct sip_flow *targets_next(struct targets *t, struct targets_walk *walk)
 	while (walk->at < walk->n) {
 		struct target *target = &t->list[walk->order[walk->at++]];
 
+		if (!target->used)
+			continue;
 		if (t->config.open_flow(t->config.arg, &target->uri, &flow) == 0)
 			return flow;
 		set_silent(target, true);
@@ -206,9 +358,11 @@ bool targets_have(const struct targets *t, const struct sip_flow *flow)
 
 	if (!flow || flow->transport->web)
 		return false;
-	for (size_t i = 0; i < t->n; i++) {
+	for (size_t i = 0; i < TARGETS_MOST; i++) {
 		const struct sip_addr *address = &t->list[i].address;
 
+		if (!t->list[i].used)
+			continue;
 		/* it connects from any port of its own */
 		if (flow->transport->reliable ? str_eq(sip_addr_print_host(address, mine),
 						       sip_addr_print_host(&flow->remote, theirs))

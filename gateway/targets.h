@@ -1,23 +1,30 @@
 /* targets.h: the central registrar's addresses, and which of them is asked first.
  *
  * Each is pinged with OPTIONS. One that is silent is asked last: pings choose the
- * order only, since what they say is old by the time it counts. Signalling loop. */
+ * order only, since what they say is old by the time it counts. A name is resolved
+ * again each minute. Signalling loop. */
 #pragma once
 
 #include "sip/endpoint.h"
+#include "sip/resolve.h"
 
 enum {
-	TARGETS_MOST = 8,
+	TARGETS_MOST = 8, /* of addresses, and of URIs */
 	TARGETS_PING_MS = 10000,
 	TARGETS_SILENT_MS = 2000, /* without any response: the next one is asked */
+	TARGETS_RESOLVE_MS = 60000,
+	TARGETS_RETRY_MS = 10000, /* after a name led nowhere; what it led to before stays */
 };
 
 struct targets;
 
 struct targets_config {
 	struct sip_endpoint *endpoint;
-	const char *const *uris; /* "sip:192.0.2.1:5060;transport=tcp"; borrowed for life */
+	/* "sip:192.0.2.1:5060;transport=tcp", "sip:example.org"; borrowed for life */
+	const char *const *uris;
 	size_t n;
+	/* As sip_resolve(). NULL: no names. */
+	int (*resolve)(void *arg, const struct sip_query_config *config, struct sip_query **query);
 	/* 0, or why there is none to be had. */
 	int (*open_flow)(void *arg, const struct sip_uri *uri, struct sip_flow **out);
 	/* One fell silent or answers again, for the log. May be NULL. */
@@ -25,11 +32,11 @@ struct targets_config {
 	void *arg;
 };
 
-/* 0, -ENOMEM, or -EBADMSG for a URI without an address literal. */
+/* 0, -ENOMEM, or -EBADMSG for a URI that is none, or a name without `resolve`. */
 int targets_new(const struct targets_config *config, struct targets **out);
 void targets_free(struct targets *targets); /* NULL is fine */
 
-void targets_start(struct targets *targets); /* the pings, once sockets are open */
+void targets_start(struct targets *targets); /* pings and names, once sockets are open */
 void targets_stop(struct targets *targets);  /* before the sockets close */
 
 /* One request's way through the targets; zeroed before its first use. */

@@ -23,7 +23,7 @@ const scene = setScene({
 	local: false,
 	config: async () => {
 		kamailio = await startKamailio({ accounts: ACCOUNTS });
-		const targets = [await openSilent(), await openSilent(), `sip:${kamailio.server}`];
+		const targets = [await openSilent(), await openSilent(), `sip:localhost:${kamailio.port}`]; // a name, too
 		return { registrar: { mode: "central", targets: targets.join(", "), realms: "hookswitch" } };
 	},
 });

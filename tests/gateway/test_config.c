@@ -218,12 +218,12 @@ static void errors_name_file_line_section_key_and_what_was_expected(void)
 		  "\"elsewhere\"" },
 		{ "[registrar]\nmode = central\n",
 		  "x.conf:2: [registrar] targets: expected 1 to 8 beside mode = central" },
-		{ "[registrar]\ntargets = sip:example.org\n",
+		{ "[registrar]\ntargets = sip:192.0.2.300\n",
 		  "x.conf:2: [registrar] targets: expected up to 8 of "
-		  "sip:ADDRESS[:PORT][;transport=udp or tcp], not \"sip:example.org\"" },
+		  "sip:HOST[:PORT][;transport=udp or tcp], not \"sip:192.0.2.300\"" },
 		{ "[registrar]\ntargets = sip:192.0.2.1;transport=tls\n",
 		  "x.conf:2: [registrar] targets: expected up to 8 of "
-		  "sip:ADDRESS[:PORT][;transport=udp or tcp], not "
+		  "sip:HOST[:PORT][;transport=udp or tcp], not "
 		  "\"sip:192.0.2.1;transport=tls\"" },
 		{ "[registrar]\ndigest = MD5 MD5\n",
 		  "x.conf:2: [registrar] digest: expected MD5, "
@@ -282,13 +282,14 @@ static void a_central_registrar_has_targets_and_short_registrations(void)
 	struct config_error error;
 
 	CHECK_EQ(parse("[registrar]\nmode = central\n"
-		       "targets = sip:192.0.2.1, sip:[2001:db8::1]:5070;transport=tcp\n"
+		       "targets = sip:192.0.2.1, sip:[2001:db8::1]:5070;transport=tcp, "
+		       "sip:example.org\n"
 		       "realms = example.org\n",
 		       &c, &error),
 		 0);
 	REQUIRE(c);
 	CHECK_EQ(c->registrar.mode, CONFIG_MODE_CENTRAL);
-	CHECK_EQ(c->registrar.targets.n, 2);
+	CHECK_EQ(c->registrar.targets.n, 3);
 	CHECK_STR(str_of(c->registrar.targets.list[1]), "sip:[2001:db8::1]:5070;transport=tcp");
 	CHECK_STR(str_of(c->registrar.realms.list[0]), "example.org");
 	CHECK_EQ(c->registrar.max_expires_s, 120);
