@@ -43,6 +43,9 @@ static void take_ear(struct fork *fork, struct leg *attempt)
 	fork->leg.session = attempt->session;
 	fork->leg.codec = attempt->codec;
 	fork->leg.peer = attempt->peer;
+	/* Nobody wider can win any more. */
+	if (fork->state == ANSWERED || fork->n == 1)
+		fork->leg.max_rate = attempt->max_rate;
 }
 
 static bool all_ended(const struct fork *fork)

@@ -82,6 +82,7 @@ int sip_leg_apply(struct sip_leg *l)
 	char text[128];
 
 	l->leg.codec = leg_media_codec(&l->media);
+	l->leg.max_rate = leg_media_max_rate(&l->media);
 	leg_media_describe(&l->media, text, sizeof(text));
 	sip_leg_note(l, "agreed %s", text);
 	leg_media_remote(&l->media, &remote);

@@ -102,6 +102,23 @@ static void end(struct fake_leg *leg, unsigned status)
 	fake_leg_end(leg, &cause);
 }
 
+/* The caller's browser is told how wide a sound the callee gets: until somebody answers,
+ * the widest of all. */
+static void the_widest_may_answer_until_one_did(void)
+{
+	struct fixture f;
+
+	REQUIRE(make(&f) == 0);
+	f.a->leg.max_rate = 8000;
+	f.b->leg.max_rate = f.leg->max_rate = 16000;
+	REQUIRE(f.leg->ops->dial(f.leg, NULL) == 0);
+	fake_leg_tell(f.a, LEG_EARLY, 183);
+	CHECK_EQ(f.leg->max_rate, 16000);
+	fake_leg_tell(f.a, LEG_ANSWERED, 200);
+	CHECK_EQ(f.leg->max_rate, 8000);
+	unmake(&f);
+}
+
 static void keys_are_for_and_of_the_one_that_is_heard(void)
 {
 	struct fixture f;
@@ -443,13 +460,14 @@ static void without_memory_it_fails_in_order(void)
 	CHECK(oom_sweep("fork", scenario) >= 5);
 }
 
-TESTS(keys_are_for_and_of_the_one_that_is_heard, only_the_loss_of_who_answered_is_told,
-      the_first_18x_wins_ringing, a_180_is_shown_although_another_said_183_first,
-      the_first_early_media_wins_the_ear, the_ear_is_free_again_when_its_attempt_fails,
-      the_first_answer_wins_and_the_losers_hear_why, a_loser_that_answers_late_is_hung_up,
-      a_silent_loser_does_not_hold_up_the_end, the_best_failure_is_the_forks,
-      a_6xx_ends_the_search_at_once, hung_up_it_waits_for_all, hung_up_in_the_answer_it_still_ends,
-      an_attempt_that_cannot_be_dialed_is_left_out, none_that_can_be_dialed_is_an_error,
+TESTS(the_widest_may_answer_until_one_did, keys_are_for_and_of_the_one_that_is_heard,
+      only_the_loss_of_who_answered_is_told, the_first_18x_wins_ringing,
+      a_180_is_shown_although_another_said_183_first, the_first_early_media_wins_the_ear,
+      the_ear_is_free_again_when_its_attempt_fails, the_first_answer_wins_and_the_losers_hear_why,
+      a_loser_that_answers_late_is_hung_up, a_silent_loser_does_not_hold_up_the_end,
+      the_best_failure_is_the_forks, a_6xx_ends_the_search_at_once, hung_up_it_waits_for_all,
+      hung_up_in_the_answer_it_still_ends, an_attempt_that_cannot_be_dialed_is_left_out,
+      none_that_can_be_dialed_is_an_error,
       an_attempt_that_failed_before_the_dial_does_not_end_the_others,
       attempts_that_all_failed_before_the_dial_are_told_after_it,
       more_attempts_than_the_limit_stay_with_their_owner, it_may_be_destroyed_in_each_of_its_events,
