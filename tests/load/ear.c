@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 enum {
-	SKIP = TAPE_RATE,	     /* samples before the comparison: everybody settles */
-	WINDOW = 3 * TAPE_RATE,	     /* compared */
-	LATEST = TAPE_RATE * 4 / 10, /* the longest delay looked for */
+	SKIP = TAPE_RATE,	/* samples before the comparison: everybody settles */
+	WINDOW = 3 * TAPE_RATE, /* compared */
+	LATEST = TAPE_RATE,	/* the longest delay looked for */
 };
 
 struct ear {

@@ -71,12 +71,14 @@ export async function startRtpengine({ ports, codec = "PCMA", threads = 1 }) {
 		"--config-file=none", "--table=-1", "--foreground", "--log-stderr", "--log-level=4", "--interface=127.0.0.1", `--listen-ng=127.0.0.1:${ports.ng}`,
 		`--port-min=${ports.media[0]}`, `--port-max=${ports.media[1]}`, `--num-threads=${threads}`, "--delete-delay=0",
 	]);
+	const transcode = codec ? ` codec-mask-all codec-transcode-${codec}` : "";
+	const offer = `RTP/AVP replace-origin ICE=remove DTLS=off SDES-off rtcp-mux-demux${transcode} generate-RTCP`;
 	mkdirSync(path.join(folder, "run"));
 	await new Promise((resolve) => setTimeout(resolve, 1500)); // its control port is UDP
 	const kamailio = new Child("/usr/sbin/kamailio", [
 		"-DD", "-E", "-m", "256", "-M", "8", "-w", folder, "-Y", path.join(folder, "run"), "-P", path.join(folder, "pid"),
 		"-A", `SIP_PORT=${ports.sip}`, "-A", `WS_PORT=${ports.http}`, "-A", `RTPENGINE="udp:127.0.0.1:${ports.ng}"`,
-		"-A", `PHONE=sip:2000@127.0.0.1:${ports.phone}`, "-A", `OFFER=${codec ? `codec-mask-all codec-transcode-${codec}` : "trust-address"}`,
+		"-A", `PHONE="sip:2000@127.0.0.1:${ports.phone}"`, "-A", `OFFER="${offer}"`,
 		"-f", path.join(here, "kamailio/kamailio.cfg"),
 	]);
 	const stop = async () => {
