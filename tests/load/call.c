@@ -269,6 +269,7 @@ static void listen_in(struct call *c)
 void call_start(struct load *load, struct user *user)
 {
 	struct call *c = calloc(1, sizeof(*c));
+	uint32_t random[3];
 
 	if (!c)
 		abort();
@@ -292,7 +293,9 @@ void call_start(struct load *load, struct user *user)
 	load->calls = c;
 	load->n_calls++;
 	c->media_open = 1;
-	if (page_open(&c->page, load_random(load)) != 0) {
+	for (size_t i = 0; i < 3; i++)
+		random[i] = load_random(load);
+	if (page_open(&c->page, random) != 0) {
 		fprintf(stderr, "load: no sockets left\n");
 		exit(1);
 	}

@@ -3,6 +3,7 @@
 
 #include "sdp/writer.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -35,7 +36,7 @@ static void dtls_send(void *arg, const uint8_t *bytes, size_t n)
 {
 	struct page *p = arg;
 
-	ice_send(p->ice, bytes, n);
+	checks_send(&p->checks, bytes, n);
 }
 
 static void on_keys(void *arg, const struct dtls_keys *keys)
@@ -65,7 +66,7 @@ static const struct dtls_events dtls_events = {
 
 static void start_dtls(struct page *p)
 {
-	if (p->dtls && dtls_state(p->dtls) == DTLS_NEW && ice_connected(p->ice)) {
+	if (p->dtls && dtls_state(p->dtls) == DTLS_NEW && p->checks.connected) {
 		dtls_start(p->dtls, uv_now(p->loop));
 		set_timer(p);
 	}
@@ -76,13 +77,6 @@ static void start_dtls(struct page *p)
 static void on_ice_connected(void *arg)
 {
 	start_dtls(arg);
-}
-
-static void on_ice_failed(void *arg)
-{
-	struct page *p = arg;
-
-	p->events->on_failed(p->arg, "ICE checks failed");
 }
 
 static void on_packet(void *arg, uint8_t *bytes, size_t n)
@@ -135,9 +129,8 @@ static void on_stream_closed(uv_handle_t *handle)
 	closed_one(s->arg);
 }
 
-static const struct ice_events ice_events = {
+static const struct checks_events checks_events = {
 	.on_connected = on_ice_connected,
-	.on_failed = on_ice_failed,
 	.on_packet = on_packet,
 	.on_closed = on_ice_closed,
 };
@@ -149,7 +142,7 @@ static void send_packet(void *arg, uint8_t *packet, size_t n, size_t cap)
 	struct page *p = arg;
 
 	if (p->srtp && dtls_srtp_protect_rtp(p->srtp, packet, &n, cap) == 0)
-		ice_send(p->ice, packet, n);
+		checks_send(&p->checks, packet, n);
 }
 
 static void send_report(void *arg)
@@ -159,35 +152,23 @@ static void send_report(void *arg)
 	size_t n = stream_report(&p->stream, packet, 256);
 
 	if (n && p->srtp && dtls_srtp_protect_rtcp(p->srtp, packet, &n, sizeof(packet)) == 0)
-		ice_send(p->ice, packet, n);
+		checks_send(&p->checks, packet, n);
 }
 
 /* ---- life ---- */
 
-int page_open(struct page *p, uint32_t random)
+int page_open(struct page *p, const uint32_t random[3])
 {
-	static const char *const addresses[] = { "127.0.0.1" };
-	int err;
-
-	stream_open(&p->stream, p->loop, random);
+	stream_open(&p->stream, p->loop, random[0]);
 	p->stream.arg = p;
 	p->stream.send = send_packet;
 	p->stream.tick = send_report;
 	uv_timer_init(p->loop, &p->timer);
 	p->timer.data = p;
-	p->open_handles = 2;
-	err = ice_new(&(struct ice_config){ .loop = p->loop,
-					    .addresses = addresses,
-					    .n_addresses = 1,
-					    .controlling = true,
-					    .events = &ice_events,
-					    .arg = p },
-		      &p->ice);
-	if (err)
-		return err;
-	p->open_handles++;
-	ice_get_local(p->ice, &p->local);
-	return 0;
+	p->checks.events = &checks_events;
+	p->checks.arg = p;
+	p->open_handles = 3;
+	return checks_open(&p->checks, p->loop, random);
 }
 
 struct str page_offer(const struct page *p, char *mem, size_t cap)
@@ -205,17 +186,15 @@ struct str page_offer(const struct page *p, char *mem, size_t cap)
 		      "m=audio 9 UDP/TLS/RTP/SAVPF %u %u\r\nc=IN IP4 0.0.0.0\r\n"
 		      "a=rtcp:9 IN IP4 0.0.0.0\r\n",
 		      p->pt, opus ? 110 : 126);
-	for (size_t i = 0; i < p->local.n; i++)
-		writer_printf(&w,
-			      "a=candidate:%s 1 udp %u %s %u typ host generation 0 "
-			      "network-id 1\r\n",
-			      p->local.candidates[i].foundation, p->local.candidates[i].priority,
-			      p->local.candidates[i].address, p->local.candidates[i].port);
+	writer_printf(&w,
+		      "a=candidate:1 1 udp 2122260223 127.0.0.1 %u typ host generation 0 "
+		      "network-id 1\r\n",
+		      p->checks.port);
 	writer_printf(&w,
 		      "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=ice-options:trickle\r\n"
 		      "a=fingerprint:sha-256 %s\r\na=setup:actpass\r\na=mid:0\r\na=sendrecv\r\n"
 		      "a=msid:stream track\r\na=rtcp-mux\r\n",
-		      p->local.ufrag, p->local.pwd, fingerprint);
+		      p->checks.ufrag, p->checks.pwd, fingerprint);
 	if (opus)
 		writer_printf(&w,
 			      "a=rtpmap:%u opus/48000/2\r\n"
@@ -231,15 +210,28 @@ struct str page_offer(const struct page *p, char *mem, size_t cap)
 	return out;
 }
 
+static bool first_path(const struct sdp_media *answer, struct sockaddr_in *out)
+{
+	for (size_t i = 0; i < answer->n_candidates; i++) {
+		const struct sdp_candidate *c = &answer->candidates[i];
+
+		if (c->ip.family != 4)
+			continue;
+		*out = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(c->port) };
+		memcpy(&out->sin_addr, c->ip.bytes, 4);
+		return true;
+	}
+	return false;
+}
+
 int page_answer(struct page *p, const struct sdp_media *answer)
 {
-	char ufrag[ICE_MOST_UFRAG + 1], pwd[ICE_MOST_PWD + 1];
 	struct dtls_fingerprint fingerprint;
+	struct sockaddr_in remote;
 
 	if (p->silent || p->dtls)
 		return 0;
-	if (answer->n_fingerprints < 1 || str_copy(answer->ufrag, ufrag, sizeof(ufrag)) != 0 ||
-	    str_copy(answer->pwd, pwd, sizeof(pwd)) != 0)
+	if (answer->n_fingerprints < 1 || !first_path(answer, &remote))
 		return -EBADMSG;
 	fingerprint.n = answer->fingerprints[0].n;
 	memcpy(fingerprint.bytes, answer->fingerprints[0].bytes, fingerprint.n);
@@ -252,28 +244,7 @@ int page_answer(struct page *p, const struct sdp_media *answer)
 			.arg = p,
 		},
 		&p->dtls);
-	if (!err)
-		err = ice_set_remote(p->ice, ufrag, pwd);
-	for (size_t i = 0; i < answer->n_candidates && !err; i++) {
-		const struct sdp_candidate *from = &answer->candidates[i];
-		struct ice_candidate c = {
-			.component = 1,
-			.priority = from->priority,
-			.port = from->port,
-			.type = (enum ice_type)from->type,
-		};
-		struct writer w;
-		struct str text;
-
-		str_copy(from->foundation, c.foundation, sizeof(c.foundation));
-		writer_init(&w, c.address, sizeof(c.address) - 1);
-		sdp_ip_print(&w, &from->ip);
-		if (writer_end(&w, &text) == 0)
-			ice_add_remote(p->ice, &c);
-	}
-	if (!err)
-		start_dtls(p);
-	return err;
+	return err ? err : checks_start(&p->checks, answer->ufrag, answer->pwd, &remote);
 }
 
 void page_close(struct page *p)
@@ -286,5 +257,5 @@ void page_close(struct page *p)
 	p->srtp = NULL;
 	uv_close((uv_handle_t *)&p->timer, on_timer_closed);
 	uv_close((uv_handle_t *)&p->stream.timer, on_stream_closed);
-	ice_close(p->ice);
+	checks_close(&p->checks);
 }

@@ -1,10 +1,10 @@
-/* page.h: the media of a browser that calls: ICE, DTLS and SRTP of our own libraries. */
+/* page.h: the media of a browser that calls: ICE, and DTLS and SRTP of our own libraries. */
 #pragma once
 
 #include "dtls/dtls.h"
 #include "dtls/srtp.h"
-#include "ice/ice.h"
 #include "sdp/sdp.h"
+#include "tests/load/checks.h"
 #include "tests/load/stream.h"
 
 struct page_events {
@@ -24,8 +24,7 @@ struct page {
 	uint8_t pt;
 	bool silent; /* no ICE, no media: signalling alone */
 
-	struct ice *ice;
-	struct ice_local local;
+	struct checks checks;
 	struct dtls *dtls;
 	struct dtls_srtp *srtp;
 	enum dtls_profile profile;
@@ -35,7 +34,7 @@ struct page {
 };
 
 /* `page` is zeroed but for what stands before `silent`, and that. 0 or -E... */
-int page_open(struct page *page, uint32_t random);
+int page_open(struct page *page, const uint32_t random[3]);
 /* Its offer, into `mem`. */
 struct str page_offer(const struct page *page, char *mem, size_t cap);
 /* The gateway's answer: checks begin. 0 or -EBADMSG. */
