@@ -259,14 +259,32 @@ static void listen_on(struct dtls *d)
 	}
 }
 
+/* A connected association does nothing for hours: its records' buffers, 34 KiB of them,
+ * are there only while something is read or written. False without memory. */
+static bool wake(struct dtls *d)
+{
+	return SSL_alloc_buffers(d->ssl) == 1;
+}
+
+static void rest(struct dtls *d)
+{
+	if (!d->freed && d->state == DTLS_CONNECTED)
+		SSL_free_buffers(d->ssl);
+}
+
 static void drive(struct dtls *d)
 {
 	ERR_clear_error();
+	if (!wake(d)) {
+		ERR_clear_error();
+		return; /* as if the datagram were lost */
+	}
 	if (d->state == DTLS_HANDSHAKE)
 		shake_hands(d);
 	/* also what came in the same datagram as the last flight */
 	if (!d->freed && (d->state == DTLS_WAITING || d->state == DTLS_CONNECTED))
 		listen_on(d);
+	rest(d);
 	ERR_clear_error();
 }
 
@@ -388,7 +406,7 @@ void dtls_run(struct dtls *dtls, uint64_t now_ms)
 						       : "the handshake timed out");
 	} else {
 		ERR_clear_error();
-		if (DTLSv1_handle_timeout(dtls->ssl) < 0)
+		if (wake(dtls) && DTLSv1_handle_timeout(dtls->ssl) < 0)
 			fail(dtls, "the peer does not answer");
 		ERR_clear_error();
 	}
@@ -403,7 +421,8 @@ void dtls_close(struct dtls *dtls)
 	enter(dtls);
 	dtls->state = DTLS_CLOSED;
 	dtls->due_ms = DTLS_NEVER;
-	SSL_shutdown(dtls->ssl);
+	if (wake(dtls))
+		SSL_shutdown(dtls->ssl);
 	ERR_clear_error();
 	leave(dtls);
 }
