@@ -86,11 +86,13 @@ double server_memory_kib(const struct server *server)
 	double sum = 0;
 
 	for (size_t i = 0; i < server->n; i++) {
-		double kib = read_kib(server->pids[i], "smaps_rollup", "Pss:");
+		int pid = server->pids[i];
+		double own = read_kib(pid, "smaps_rollup", "Pss_Anon:");
+		double shared = read_kib(pid, "smaps_rollup", "Pss_Shmem:");
 
-		if (kib < 0)
-			kib = read_kib(server->pids[i], "status", "VmRSS:");
-		sum += kib < 0 ? 0 : kib;
+		if (own < 0)
+			own = read_kib(pid, "status", "RssAnon:");
+		sum += (own < 0 ? 0 : own) + (shared < 0 ? 0 : shared);
 	}
 	return sum;
 }

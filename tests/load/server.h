@@ -14,8 +14,7 @@ struct server {
 void server_add(struct server *server, int pid);
 /* CPU milliseconds used so far, user and system, all processes. */
 double server_cpu_ms(const struct server *server);
-/* Memory in KiB: their shares of all pages (PSS), or what is resident where that cannot be
- * read. */
+/* Memory in KiB that is no file's: private, and their shares of what they share. */
 double server_memory_kib(const struct server *server);
 /* Open descriptors. */
 size_t server_descriptors(const struct server *server);
