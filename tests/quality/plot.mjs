@@ -1,6 +1,6 @@
 /* plot.mjs: score against loss and against jitter, as one SVG. */
 const WIDTH = 940, HEIGHT = 420, LEFT = 60, TOP = 50, W = 380, H = 290, GAP = 90;
-const COLOURS = { best: "#888888", hookswitch: "#0a7d3c", rtpengine: "#c0392b", "rtpengine-buffer": "#e08e0b", "rtpengine-dtx": "#7d3c98" };
+const COLOURS = { best: "#111111", hookswitch: "#0a7d3c", rtpengine: "#c0392b", "rtpengine-buffer": "#e08e0b", "rtpengine-dtx": "#7d3c98" };
 
 const escape = (text) => String(text).replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
@@ -16,7 +16,7 @@ function panel(kind, left, most, unit, points, lines) {
 	for (const [key, at] of Object.entries(lines)) {
 		const dots = points.filter((point) => (point.kind === kind || (kind === "jitter" && point.name === "loss-0")) && at(point) !== undefined).sort((a, b) => a.x - b.x);
 		const colour = COLOURS[key] ?? "#333";
-		const dash = key === "best" ? ' stroke-dasharray="6 4"' : "";
+		const dash = key === "best" ? ' stroke-dasharray="3 5"' : "";
 		out.push(`<polyline fill="none" stroke="${colour}" stroke-width="2"${dash} points="${dots.map((point) => `${x(point.x).toFixed(1)},${y(at(point)).toFixed(1)}`).join(" ")}"/>`);
 		for (const point of dots) out.push(`<circle cx="${x(point.x).toFixed(1)}" cy="${y(at(point)).toFixed(1)}" r="3" fill="${colour}"/>`);
 	}
@@ -27,8 +27,9 @@ function panel(kind, left, most, unit, points, lines) {
  *  of the first system's */
 export function plot(points, all, titles) {
 	const first = all.hookswitch ? "hookswitch" : Object.keys(all)[0];
-	const lines = { best: (point) => all[first][point.name]?.best };
+	const lines = {};
 	for (const key of Object.keys(all)) lines[key] = (point) => all[key][point.name]?.points;
+	lines.best = (point) => all[first][point.name]?.best; // on top of the others
 	const legend = Object.keys(lines).map((key, i) => {
 		const at = LEFT + i * 180;
 		return `<line x1="${at}" x2="${at + 24}" y1="22" y2="22" stroke="${COLOURS[key] ?? "#333"}" stroke-width="3"/><text x="${at + 30}" y="26">${escape(key === "best" ? "best possible" : titles[key])}</text>`;

@@ -26,7 +26,7 @@ function hurry(...pids) {
 /** @param phones { number: SIP port } */
 export async function startHookswitch(phones) {
 	const config = Object.fromEntries(Object.entries(phones).map(([number, port]) => [`phone ${number}`, { contact: `sip:${number}@127.0.0.1:${port}` }]));
-	const gateway = await startGateway({ accounts: { alice: "wonderland" }, config: { ...config, log: { level: "info" } } });
+	const gateway = await startGateway({ accounts: { alice: "wonderland" }, config: { ...config, web: { root: here }, log: { level: "info" } } });
 	hurry(gateway.child.pid);
 	return {
 		wsUrl: `ws://127.0.0.1:${gateway.http}/`,
