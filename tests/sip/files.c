@@ -76,10 +76,14 @@ size_t samples_walk(void (*each)(void *arg, const char *file, struct str message
 	return frames;
 }
 
-size_t torture_walk(void (*each)(void *arg, const char *name, struct str message), void *arg)
+size_t torture_walk(const char *rfc, void (*each)(void *arg, const char *name, struct str message),
+		    void *arg)
 {
-	DIR *folder = opendir(TESTS_FOLDER "/sip/rfc4475");
+	char where[512];
 	size_t n = 0;
+
+	snprintf(where, sizeof(where), "%s/sip/%s", TESTS_FOLDER, rfc);
+	DIR *folder = opendir(where);
 
 	for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
 		struct str name = str_of(entry->d_name);
@@ -88,7 +92,7 @@ size_t torture_walk(void (*each)(void *arg, const char *name, struct str message
 		if (!str_ends(name, STR(".dat")))
 			continue;
 		str_copy(str_head(name, name.n - 4), base, sizeof(base));
-		snprintf(path, sizeof(path), "sip/rfc4475/%s", entry->d_name);
+		snprintf(path, sizeof(path), "sip/%s/%s", rfc, entry->d_name);
 		struct str message = file_read(path);
 		if (message.p)
 			each(arg, base, message);

@@ -11,5 +11,6 @@ struct str file_read(const char *name);
  * text frame, line ends as on the wire. The number of frames. */
 size_t samples_walk(void (*each)(void *arg, const char *file, struct str message), void *arg);
 
-/* Walks the RFC 4475 messages; name without ".dat". */
-size_t torture_walk(void (*each)(void *arg, const char *name, struct str message), void *arg);
+/* Walks the messages of "rfc4475" or "rfc5118"; name without ".dat". */
+size_t torture_walk(const char *rfc, void (*each)(void *arg, const char *name, struct str message),
+		    void *arg);

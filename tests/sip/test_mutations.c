@@ -215,7 +215,7 @@ static void changed_messages_break_nothing(void)
 	struct sip_digest_server *server = NULL;
 	size_t accepted = 0, refused = 0;
 
-	torture_walk(keep, NULL);
+	torture_walk("rfc4475", keep, NULL);
 	samples_walk(keep, NULL);
 	CHECK_EQ(n_corpus, 49 + 22);
 	CHECK_EQ(sip_digest_server_new(&(struct sip_digest_server_config){ .realm = STR("sip.test"),

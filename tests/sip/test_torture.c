@@ -1,4 +1,4 @@
-/* The messages of RFC 4475 against the parser. The verdicts were written down
+/* The messages of RFC 4475, and those of RFC 5118 (IPv6), against the parser. The verdicts were written down
  * before the parser first ran. Where a message is well-formed and what is odd
  * about it is for a user agent or a registrar to decide, it is accepted here
  * and the table says by whom it is refused. */
@@ -18,8 +18,8 @@ static const struct row {
 	const char *name;
 	enum verdict verdict;
 	unsigned status;      /* what the parser's error says */
-	const char *rests_on; /* section of RFC 4475, and what it says there, in short */
-} rows[] = {
+	const char *rests_on; /* section of the RFC, and what it says there, in short */
+} rfc4475[] = {
 	{ "wsinv", ACCEPT, 0, "3.1.1.1: tortuous but well-formed INVITE" },
 	{ "intmeth", ACCEPT, 0,
 	  "3.1.1.2: legal characters everywhere; 405 or 501 by the user agent" },
@@ -86,7 +86,31 @@ static const struct row {
 	  "3.4.1: an INVITE of RFC 2543: no branch, tag, Max-Forwards, Contact" },
 };
 
-enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+static const struct row rfc5118[] = {
+	{ "ipv6-good", ACCEPT, 0, "4.1: an address in brackets is well-formed" },
+	{ "ipv6-bad", ANSWER, 400, "4.2: an address without brackets should be 400" },
+	{ "port-ambiguous", ACCEPT, 0, "4.3: within the brackets, 5070 is of the address" },
+	{ "port-unambiguous", ACCEPT, 0, "4.4: behind the brackets, 5070 is the port" },
+	{ "via-received-param-with-delim", ACCEPT, 0, "4.5: received may have brackets" },
+	{ "via-received-param-no-delim", ACCEPT, 0, "4.5: and must be accepted without" },
+	{ "ipv6-in-sdp", ACCEPT, 0, "4.6: IPv6 in SDP, which has no brackets" },
+	{ "mult-ip-in-header", ACCEPT, 0, "4.7: Vias of both families" },
+	{ "mult-ip-in-sdp", ACCEPT, 0, "4.8: media of both families" },
+	{ "ipv4-mapped-ipv6", ACCEPT, 0, "4.9: mapped addresses must be parsed" },
+	{ "ipv6-bug-abnf-3-colons", ACCEPT, 0, "4.10: three colons must be tolerated" },
+	{ "ipv6-correct-abnf-2-colons", ACCEPT, 0, "4.10: two colons are right" },
+};
+
+enum {
+	ROWS = sizeof(rfc4475) / sizeof(rfc4475[0]),
+	IPV6_ROWS = sizeof(rfc5118) / sizeof(rfc5118[0])
+};
+
+struct table {
+	const struct row *rows;
+	size_t n;
+	bool seen[ROWS];
+};
 
 static bool response_parses(const struct sip_msg *request, unsigned status)
 {
@@ -109,15 +133,15 @@ static bool response_parses(const struct sip_msg *request, unsigned status)
 
 static void judge(void *arg, const char *name, struct str message)
 {
-	bool *seen = arg;
+	struct table *table = arg;
 	const struct row *row = NULL;
 	struct sip_error error;
 	struct sip_msg *msg = NULL;
 
-	for (size_t i = 0; i < ROWS; i++)
-		if (str_eq(str_of(rows[i].name), str_of(name))) {
-			row = &rows[i];
-			seen[i] = true;
+	for (size_t i = 0; i < table->n; i++)
+		if (str_eq(str_of(table->rows[i].name), str_of(name))) {
+			row = &table->rows[i];
+			table->seen[i] = true;
 		}
 	if (!row) {
 		printf("  %s has no verdict\n", name);
@@ -140,29 +164,66 @@ static void judge(void *arg, const char *name, struct str message)
 	sip_msg_unref(msg);
 }
 
-static void each_message_gets_its_verdict(void)
+static void judge_all(const char *rfc, struct table *table)
 {
-	bool seen[ROWS] = { false };
-
-	CHECK_EQ(ROWS, 49);
-	CHECK_EQ(torture_walk(judge, seen), 49);
-	for (size_t i = 0; i < ROWS; i++) {
-		if (!seen[i])
-			printf("  %s: no such file\n", rows[i].name);
-		CHECK(seen[i]);
+	CHECK_EQ(torture_walk(rfc, judge, table), table->n);
+	for (size_t i = 0; i < table->n; i++) {
+		if (!table->seen[i])
+			printf("  %s: no such file\n", table->rows[i].name);
+		CHECK(table->seen[i]);
 	}
 }
 
-static struct sip_msg *parse_file(const char *name)
+static void each_message_gets_its_verdict(void)
 {
-	char path[64];
+	CHECK_EQ(ROWS, 49);
+	judge_all("rfc4475", &(struct table){ .rows = rfc4475, .n = ROWS });
+}
+
+static void each_message_of_ipv6_gets_its_verdict(void)
+{
+	judge_all("rfc5118", &(struct table){ .rows = rfc5118, .n = IPV6_ROWS });
+}
+
+static struct sip_msg *parse(const char *rfc, const char *name)
+{
+	char path[128];
 	struct sip_msg *msg = NULL;
 
-	snprintf(path, sizeof(path), "sip/rfc4475/%s.dat", name);
+	snprintf(path, sizeof(path), "sip/%s/%s.dat", rfc, name);
 	struct str text = file_read(path);
 	CHECK_EQ(sip_msg_parse(text, SIP_DATAGRAM, &msg, NULL), 0);
 	free((void *)text.p);
 	return msg;
+}
+
+static struct sip_msg *parse_file(const char *name)
+{
+	return parse("rfc4475", name);
+}
+
+/* RFC 5118 §4.3 to §4.5 */
+static void brackets_part_an_address_from_its_port(void)
+{
+	struct sip_msg *within = parse("rfc5118", "port-ambiguous");
+	struct sip_msg *behind = parse("rfc5118", "port-unambiguous");
+	struct sip_msg *bare = parse("rfc5118", "via-received-param-no-delim");
+	struct sip_msg *delimited = parse("rfc5118", "via-received-param-with-delim");
+	struct str received;
+
+	REQUIRE(within && behind && bare && delimited);
+	CHECK_STR(within->uri.host, "2001:db8::10:5070");
+	CHECK_EQ(within->uri.port, 0);
+	CHECK_STR(behind->uri.host, "2001:db8::10");
+	CHECK_EQ(behind->uri.port, 5070);
+	CHECK(sip_param(bare->via.params, STR("received"), &received));
+	CHECK_STR(received, "2001:db8::9:255");
+	CHECK(sip_param(delimited->via.params, STR("received"), &received));
+	CHECK_STR(received, "[2001:db8::9:255]");
+	sip_msg_unref(within);
+	sip_msg_unref(behind);
+	sip_msg_unref(bare);
+	sip_msg_unref(delimited);
 }
 
 /* §3.1.1.1 */
@@ -268,6 +329,7 @@ static void brackets_decide_whose_a_contact_parameter_is(void)
 	sip_msg_unref(inside);
 }
 
-TESTS(each_message_gets_its_verdict, the_tortuous_invite_is_read_as_meant,
+TESTS(each_message_gets_its_verdict, each_message_of_ipv6_gets_its_verdict,
+      brackets_part_an_address_from_its_port, the_tortuous_invite_is_read_as_meant,
       escapes_in_header_names_are_not_undone, a_second_request_in_a_datagram_is_ignored,
       semicolons_in_the_user_part_are_not_parameters, brackets_decide_whose_a_contact_parameter_is)
