@@ -33,7 +33,9 @@ static void open_side(struct side *side, const struct codec *codec, bool conceal
 		.far_conceals = conceals,
 	};
 	const struct bridge_media media = {
-		.receive = { { AUDIO_PT, codec }, { 8, &codec_pcma }, { 9, &codec_g722 } },
+		.receive = { { .pt = AUDIO_PT, .codec = codec },
+			     { .pt = 8, .codec = &codec_pcma },
+			     { .pt = 9, .codec = &codec_g722 } },
 		.n_receive = 3,
 		.receive_events = { { EVENT_PT, 8000 }, { 110, 48000 } },
 		.n_receive_events = 2,
