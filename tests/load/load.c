@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-enum { TICK_MS = 5, SETTLE_MS = 3000, END_MS = 40000 };
+enum { TICK_MS = 5, END_MS = 40000 };
 
 uint32_t load_random(struct load *load)
 {
@@ -216,7 +216,7 @@ static void end_calls(struct load *load)
 	RUN_UNTIL(load, load->n_calls == 0, END_MS);
 	for (unsigned i = 0; i < load->n_calls; i++)
 		result_reason(&load->result, "never over");
-	RUN_UNTIL(load, false, SETTLE_MS);
+	RUN_UNTIL(load, false, load->o.settle * 1000);
 	look(load, &load->result.memory_after, &load->result.descriptors_after);
 }
 
@@ -232,7 +232,7 @@ static void mode_calls(struct load *load)
 		uv_run(&load->loop, UV_RUN_ONCE);
 	}
 	RUN_UNTIL(load, r->established + r->failed >= load->o.calls, 12000);
-	RUN_UNTIL(load, false, SETTLE_MS);
+	RUN_UNTIL(load, false, 3000);
 	double before = server_cpu_ms(&load->server);
 	start = uv_hrtime();
 	unsigned talking = calls_established(load);
@@ -308,7 +308,7 @@ static void mode_idle(struct load *load)
 
 	look(load, &r->memory_before, &r->descriptors_before);
 	connect_users(load);
-	RUN_UNTIL(load, false, SETTLE_MS);
+	RUN_UNTIL(load, false, 3000);
 	double before = server_cpu_ms(&load->server);
 	uint64_t start = uv_hrtime();
 	RUN_UNTIL(load, false, load->o.seconds * 1000);
@@ -399,6 +399,7 @@ enum {
 	DOMAIN_,
 	NUMBER,
 	PID,
+	SETTLE,
 	JSON,
 };
 
@@ -425,6 +426,7 @@ static const struct option long_options[] = {
 	{ "domain", 1, NULL, DOMAIN_ },
 	{ "number", 1, NULL, NUMBER },
 	{ "pid", 1, NULL, PID },
+	{ "settle", 1, NULL, SETTLE },
 	{ "json", 0, NULL, JSON },
 	{ NULL, 0, NULL, 0 },
 };
@@ -501,6 +503,9 @@ static void set_option(struct load *load, int option, const char *value)
 	case PID:
 		server_add(&load->server, (int)amount(value));
 		break;
+	case SETTLE:
+		o->settle = amount(value);
+		break;
 	case JSON:
 		o->json = true;
 		break;
@@ -525,6 +530,7 @@ int main(int argc, char **argv)
 		.connect_rate = 200,
 		.seconds = 10,
 		.samples = 4,
+		.settle = 3,
 		.speech_seconds = 20,
 		.seed = 1,
 		.prefix = "u",

@@ -22,7 +22,7 @@ struct options {
 	bool register_first;
 	unsigned calls, users, first_user;
 	double rate, connect_rate; /* per second */
-	double seconds, hold;
+	double seconds, hold, settle;
 	unsigned samples; /* calls whose sound is compared */
 	unsigned speech_seconds;
 	uint64_t seed;
