@@ -56,8 +56,8 @@ scene.test("over UDP", async () => {
 	const call = await callUp();
 	const socket = dgram.createSocket("udp4");
 	for (const bytes of malformed("UDP")) await new Promise((done) => socket.send(bytes, scene.gateway.sip, "127.0.0.1", done));
-	await assertUnharmed(call);
 	socket.close();
+	await assertUnharmed(call);
 });
 
 scene.test("over TCP, each on a connection of its own", async () => {

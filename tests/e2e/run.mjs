@@ -1,4 +1,4 @@
-/* run.mjs [--allow-skip] [--folder=FOLDER] [--jobs=N] [PATTERN...]: runs the test files, N at a time (3:
+/* run.mjs [--allow-skip] [--folder=FOLDER] [--jobs=N] [PATTERN...]: runs the test files, N at a time (2:
  * they wait most of the time), and prints "ok FILE: TEST", "not ok FILE: TEST" or "skip FILE: TEST: why"
  * for each test, and the time of each file. PATTERN chooses files. What a failing test wrote follows its
  * line. Files that run at a time have ports of their own. */
@@ -17,7 +17,7 @@ const files = readdirSync(here)
 	.filter((name) => name.endsWith(".test.mjs"))
 	.filter((name) => patterns.length === 0 || patterns.some((pattern) => name.includes(pattern)))
 	.sort();
-const jobs = Math.max(1, Math.min(Number(option("jobs", "3")), files.length));
+const jobs = Math.max(1, Math.min(Number(option("jobs", "2")), files.length));
 
 /** The ports of one of the jobs. */
 function portsOf(slot) {
