@@ -54,7 +54,7 @@ async function assertUnharmed({ alice, phone }) {
 
 scene.test("over UDP", async () => {
 	const call = await callUp();
-	const socket = dgram.createSocket("udp4");
+	const socket = dgram.createSocket("udp4").unref();
 	for (const bytes of malformed("UDP")) await new Promise((done) => socket.send(bytes, scene.gateway.sip, "127.0.0.1", done));
 	socket.close();
 	await assertUnharmed(call);
@@ -99,7 +99,7 @@ scene.test("a request with a missing header gets 400, a method nobody knows 405 
 
 scene.test("noise on the media ports does not harm the call", async () => {
 	const call = await callUp();
-	const socket = dgram.createSocket("udp4");
+	const socket = dgram.createSocket("udp4").unref();
 	const [first, last] = scene.gateway.mediaPorts;
 	for (let port = first; port <= last; port++)
 		for (const byte of [0, 22, 128, 200, 255]) {
