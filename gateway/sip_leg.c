@@ -128,7 +128,7 @@ static void on_connected(void *arg, const char *path, const char *srtp)
 {
 	struct sip_leg *l = arg;
 
-	sip_leg_note(l, "media connected %s %s", path, srtp);
+	sip_leg_note(l, "media connected %s%s%s", path, srtp[0] ? " DTLS-SRTP " : "", srtp);
 	if (l->is_web)
 		liveness_media(&l->liveness, false, timers_now(timers_of(l)));
 }
