@@ -166,6 +166,14 @@ static int set_phones(struct reader *r)
 	return err;
 }
 
+static bool lists(const struct config_words *words, struct str one)
+{
+	for (size_t i = 0; i < words->n; i++)
+		if (str_eq(str_of(words->list[i]), one))
+			return true;
+	return false;
+}
+
 /* What concerns more than one key. */
 static int agree(struct reader *r)
 {
@@ -184,6 +192,9 @@ static int agree(struct reader *r)
 			&r->lines,
 			line_of(r, "registrar", c->registrar.targets.n ? "targets" : "mode"),
 			"[registrar] targets: expected 1 to 8 beside mode = central");
+	if (c->media.plan == CONFIG_PLAN_OPUS && !lists(&c->media.codecs, STR("opus")))
+		return config_lines_fail(&r->lines, line_of(r, "media", "plan"),
+					 "[media] codecs: expected opus beside plan = opus");
 	/* so that a browser that vanished soon stops ringing */
 	if (c->registrar.mode == CONFIG_MODE_CENTRAL && !line_of(r, "registrar", "max_expires") &&
 	    !line_of(r, "registrar", "min_expires"))

@@ -41,7 +41,7 @@ struct config_phone {
 };
 
 enum config_ringback { CONFIG_RINGBACK_PAGE, CONFIG_RINGBACK_GATEWAY };
-enum config_plan { CONFIG_PLAN_AUTO, CONFIG_PLAN_RELAY };
+enum config_plan { CONFIG_PLAN_AUTO, CONFIG_PLAN_RELAY, CONFIG_PLAN_OPUS };
 enum config_mode { CONFIG_MODE_BUILT_IN, CONFIG_MODE_CENTRAL };
 enum config_digest { CONFIG_DIGEST_MD5, CONFIG_DIGEST_SHA256 };
 

@@ -39,8 +39,8 @@ const struct config_key config_keys[] = {
 	  "a number from 0 to 64", NULL },
 	{ "media", "codecs", CONFIG_CODECS, 0, 0, "opus, G722, PCMA, PCMU", FIELD(media.codecs),
 	  "a list of opus, G722, PCMA, PCMU, each once", NULL },
-	{ "media", "plan", CONFIG_CHOICE, 0, 0, "auto", FIELD(media.plan), "auto or relay",
-	  "auto|relay" },
+	{ "media", "plan", CONFIG_CHOICE, 0, 0, "auto", FIELD(media.plan), "auto, relay or opus",
+	  "auto|relay|opus" },
 
 	{ "registrar", "mode", CONFIG_CHOICE, 0, 0, "built-in", FIELD(registrar.mode),
 	  "built-in or central", "built-in|central" },

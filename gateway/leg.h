@@ -68,5 +68,6 @@ struct leg {
 	const struct codec *offered[8]; /* caller: what the peer offered of ours, its order */
 	size_t n_offered;
 	enum sdp_direction peer; /* what the peer wants to send and hear */
+	bool relay;		 /* caller: nothing is translated in this call */
 	unsigned max_rate;	 /* Hz: the widest sound that its peer may get to hear */
 };

@@ -54,10 +54,15 @@ static void add_events(struct leg_media *m)
 		   m->config.profile == SDP_WEB ? PT_EVENT_WEB_8000 : PT_EVENT_PLAIN, STR("0-15"));
 }
 
-/* Opus stays on the browser's side: a desk phone is asked for what it has. */
+/* Opus stays on the browser's side, so that an INVITE to a desk phone is small. Under
+ * plan `opus` phones are asked for it too, and browsers for nothing else. */
 static bool suits(const struct leg_media *m, const struct codec *codec)
 {
-	return m->config.profile == SDP_WEB || m->config.opus || codec != &codec_opus;
+	bool web = m->config.profile == SDP_WEB, opus = codec == &codec_opus;
+
+	if (m->config.config->media.plan == CONFIG_PLAN_OPUS)
+		return opus || !web;
+	return web || m->config.opus || !opus;
 }
 
 void leg_media_init(struct leg_media *m, const struct leg_media_config *config)
@@ -88,8 +93,7 @@ void leg_media_limit(struct leg_media *m, const struct codec *const *codecs, siz
 {
 	m->n_formats = 0;
 	for (size_t i = 0; i < n; i++)
-		if (suits(m, codecs[i]))
-			add_codec(m, codecs[i]);
+		add_codec(m, codecs[i]);
 	add_events(m);
 }
 
@@ -126,7 +130,8 @@ static struct sdp_terms terms_of(const struct leg_media *m, bool is_answer)
 	return (struct sdp_terms){
 		.profile = m->config.profile,
 		.is_answer = is_answer,
-		.preference = m->config.profile == SDP_WEB ? SDP_OURS_FIRST : SDP_PEERS_FIRST,
+		.preference = m->config.profile == SDP_WEB || m->prefers ? SDP_OURS_FIRST
+									 : SDP_PEERS_FIRST,
 		.formats = m->formats,
 		.n_formats = m->n_formats,
 		.direction = is_answer ? m->said : m->wanted,
@@ -282,11 +287,9 @@ static void follow_swap(struct sdp_agreed *agreed, size_t one)
 		agreed->ours = one;
 }
 
-/* The codec in use leads our later offers, so that it stays. */
-static void agreed_first(struct leg_media *m)
+static void put_first(struct leg_media *m, size_t at)
 {
 	struct sdp_stream *s = &m->stream;
-	size_t at = s->codec.ours;
 	struct sdp_format format = m->formats[at];
 	const struct codec *codec = m->codecs[at];
 
@@ -303,12 +306,23 @@ static void agreed_first(struct leg_media *m)
 		follow_swap(&s->more[i], at);
 }
 
+void leg_media_prefer(struct leg_media *m, const struct codec *codec)
+{
+	for (size_t i = 0; i < m->n_formats; i++) {
+		if (m->codecs[i] == codec) {
+			put_first(m, i);
+			m->prefers = true;
+			return;
+		}
+	}
+}
+
 int leg_media_offer(struct leg_media *m, struct str *out)
 {
 	if (!m->ready)
 		return -EINVAL;
 	if (m->remote) {
-		agreed_first(m);
+		put_first(m, m->stream.codec.ours); /* the codec in use stays */
 		keep_numbers(m);
 	}
 	m->said = m->wanted;

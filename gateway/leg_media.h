@@ -16,7 +16,9 @@ enum {
 
 struct leg_media_config {
 	enum sdp_profile profile;
-	bool opus; /* plain, too: the peer is a registrar, behind which may be browsers */
+	/* Plain, and Opus is listed under any plan: the peer calls us, or it is a registrar,
+	 * behind which may be browsers. */
+	bool opus;
 	const struct config *config; /* [media]; borrowed for life */
 	bool peer_is_local;	     /* signalling comes from a loopback or link-local address */
 	const struct sdp_own *own;   /* ports of ours; borrowed for life */
@@ -33,6 +35,7 @@ struct leg_media {
 	const struct codec *codecs[LEG_MEDIA_FORMATS]; /* of `formats`; NULL: an event */
 	struct sdp_format formats[LEG_MEDIA_FORMATS];  /* what we can do, or did offer */
 	size_t n_formats;
+	bool prefers;	/* the first of them is chosen if the peer offers it */
 	char fmtp[128]; /* of Opus */
 
 	struct sdp *remote;	  /* the peer's latest description that was agreed */
@@ -55,8 +58,12 @@ struct leg_media {
 void leg_media_init(struct leg_media *m, const struct leg_media_config *config);
 void leg_media_free(struct leg_media *m);
 
-/* Limits what we list to these codecs (plan `relay`); before any SDP. */
+/* Limits what we list to these codecs, where nothing is translated; before any SDP. */
 void leg_media_limit(struct leg_media *m, const struct codec *const *codecs, size_t n);
+
+/* Of what the peer offers this codec is chosen, whatever its own order is; from the next
+ * leg_media_take_offer() on. Nothing if it is not listed. */
+void leg_media_prefer(struct leg_media *m, const struct codec *codec);
 
 /* The other side plays no sound wider than `hz`: a browser need not send more (RFC
  * 7587 §6.1, maxplaybackrate). Before our description goes out. */

@@ -277,7 +277,7 @@ static void watch(struct sip_leg *l)
 }
 
 struct sip_leg *sip_leg_make(struct sip_leg_shared *shared, const struct sip_flow *flow,
-			     const struct leg_ops *ops, const char *call_id)
+			     const struct leg_ops *ops, bool is_caller, const char *call_id)
 {
 	struct sip_leg *l = calloc(1, sizeof(*l));
 	struct sdp_ip ip = ip_of(&flow->remote);
@@ -291,21 +291,24 @@ struct sip_leg *sip_leg_make(struct sip_leg_shared *shared, const struct sip_flo
 	}
 	l->shared = shared;
 	l->flow_id = flow->id;
+	l->is_caller = is_caller;
 	l->is_web = flow->transport->web;
 	l->leg.ops = ops;
+	l->leg.relay = shared->config->media.plan == CONFIG_PLAN_RELAY;
 	l->leg.on_event = nobody;
 	str_copy(str_of(call_id), l->call_id, sizeof(l->call_id));
 	watch(l);
-	leg_media_init(&l->media, &(struct leg_media_config){
-					  .profile = l->is_web ? SDP_WEB : SDP_PLAIN,
-					  .opus = shared->is_registrar &&
-						  shared->is_registrar(shared->arg, flow),
-					  .config = shared->config,
-					  .peer_is_local = sdp_ip_is_local(&ip),
-					  .own = shared->own,
-					  .n_own = shared->n_own,
-					  .session_id = session_id >> 2,
-				  });
+	leg_media_init(&l->media,
+		       &(struct leg_media_config){
+			       .profile = l->is_web ? SDP_WEB : SDP_PLAIN,
+			       .opus = is_caller || (shared->is_registrar &&
+						     shared->is_registrar(shared->arg, flow)),
+			       .config = shared->config,
+			       .peer_is_local = sdp_ip_is_local(&ip),
+			       .own = shared->own,
+			       .n_own = shared->n_own,
+			       .session_id = session_id >> 2,
+		       });
 	l->leg.max_rate = leg_media_max_rate(&l->media);
 	l->next = shared->first;
 	if (l->next)

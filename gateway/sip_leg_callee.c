@@ -82,7 +82,7 @@ static int dial(struct leg *leg, const struct leg *caller)
 {
 	struct sip_leg *l = sip_leg_of(leg);
 
-	if (l->shared->config->media.plan == CONFIG_PLAN_RELAY)
+	if (caller->relay)
 		leg_media_limit(&l->media, caller->offered, caller->n_offered);
 	leg_media_set_playback_rate(&l->media, caller->max_rate);
 	leg_media_want(&l->media, caller->peer);
@@ -249,7 +249,7 @@ int sip_leg_to(struct sip_leg_shared *shared, const struct sip_leg_target *targe
 	       const char *call_id, struct leg **out)
 {
 	struct sip_flow *flow = target->flow;
-	struct sip_leg *l = sip_leg_make(shared, flow, &callee_ops, call_id);
+	struct sip_leg *l = sip_leg_make(shared, flow, &callee_ops, false, call_id);
 	int err = -ENOMEM;
 
 	if (!l)

@@ -38,18 +38,36 @@ static void hang_up(struct leg *leg, const struct cause *cause)
 		sip_leg_finish_later(l);
 }
 
-/* Tells our session what was agreed; under plan `relay` the caller's codec is the
- * callee's. */
+static bool has_offered(const struct sip_leg *l, const struct codec *codec)
+{
+	for (size_t i = 0; i < l->leg.n_offered; i++)
+		if (l->leg.offered[i] == codec)
+			return true;
+	return false;
+}
+
+/* Should the caller's codec be the callee's? Where nothing is translated it must; a phone
+ * is spared the translation if it can be; a browser keeps its Opus. */
+static bool takes_over(const struct sip_leg *l, const struct leg *callee)
+{
+	if (!callee->codec || callee->codec == leg_media_codec(&l->media))
+		return false;
+	return l->leg.relay || (!l->is_web && has_offered(l, callee->codec));
+}
+
+/* Tells our session what was agreed. */
 static int settle(struct sip_leg *l, const struct leg *callee)
 {
-	if (l->shared->config->media.plan == CONFIG_PLAN_RELAY && callee->codec &&
-	    callee->codec != l->leg.codec) {
+	if (takes_over(l, callee)) {
 		struct cause cause;
 		char *again = str_dup(l->media.agreed_text);
 
 		if (!again)
 			return -ENOMEM;
-		leg_media_limit(&l->media, &callee->codec, 1);
+		if (l->leg.relay)
+			leg_media_limit(&l->media, &callee->codec, 1);
+		else
+			leg_media_prefer(&l->media, callee->codec);
 		int err = leg_media_take_offer(&l->media, str_of(again), &cause);
 		free(again);
 		if (err)
@@ -61,10 +79,10 @@ static int settle(struct sip_leg *l, const struct leg *callee)
 
 /* May the description go out now? A browser gets it in the first 18x, so that ICE
  * and DTLS finish while the phone rings; a phone when there is something to hear.
- * Under plan `relay` the codec is known only from the callee's first SDP. */
+ * Where nothing is translated, the codec is known only from the callee's first SDP. */
 static bool describable(const struct sip_leg *l, const struct leg *callee)
 {
-	if (l->shared->config->media.plan == CONFIG_PLAN_RELAY && !callee->codec)
+	if (l->leg.relay && !callee->codec)
 		return false;
 	return l->is_web || callee->codec;
 }
@@ -179,13 +197,12 @@ int sip_leg_take(struct sip_leg_shared *shared, struct sip_server_tx *tx, const 
 {
 	struct sip_flow *flow = sip_server_tx_flow(tx);
 	struct sip_msg *request = sip_server_tx_request(tx);
-	struct sip_leg *l = sip_leg_make(shared, flow, &caller_ops, call_id);
+	struct sip_leg *l = sip_leg_make(shared, flow, &caller_ops, true, call_id);
 	int err = -ENOMEM;
 
 	*cause = cause_failed;
 	if (!l)
 		return -ENOMEM;
-	l->is_caller = true;
 	if (str_empty(request->body)) {
 		*cause = cause_not_acceptable(399,
 					      "an INVITE without an SDP offer is not supported");
@@ -199,6 +216,8 @@ int sip_leg_take(struct sip_leg_shared *shared, struct sip_server_tx *tx, const 
 	l->leg.peer = leg_media_peer(&l->media);
 	l->leg.n_offered = leg_media_common(&l->media, l->leg.offered,
 					    sizeof(l->leg.offered) / sizeof(l->leg.offered[0]));
+	if (has_offered(l, &codec_opus))
+		l->leg.max_rate = codec_opus.pcm_rate; /* a browser's is relayed, see settle() */
 	err = sip_leg_open_session(l, flow, (struct session_ref){ 0 });
 	if (err) {
 		*cause = cause_failed;

@@ -50,7 +50,7 @@ static inline struct sip_leg *sip_leg_of(struct leg *leg)
 
 /* sip_leg.c: what both roles share. */
 struct sip_leg *sip_leg_make(struct sip_leg_shared *shared, const struct sip_flow *flow,
-			     const struct leg_ops *ops, const char *call_id);
+			     const struct leg_ops *ops, bool is_caller, const char *call_id);
 int sip_leg_open_session(struct sip_leg *l, const struct sip_flow *flow, struct session_ref near);
 void sip_leg_enter(struct sip_leg *l, enum sip_leg_state next);
 void sip_leg_tell(struct sip_leg *l, enum leg_event_kind kind, unsigned status);

@@ -100,7 +100,7 @@ class Linphone {
 		/* still being written, and its header comes last */
 		const samples = new Float32Array(Math.max(0, Math.floor((bytes.length - 44) / 2)));
 		for (let i = 0; i < samples.length; i++) samples[i] = bytes.readInt16LE(44 + i * 2) / 32768;
-		return { samples, rate: 8000 };
+		return { samples, rate: this.child.text.includes("->MSOpusEnc") ? 48000 : 8000 }; // of the codec
 	}
 
 	async stop() {

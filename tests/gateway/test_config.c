@@ -208,6 +208,8 @@ static void errors_name_file_line_section_key_and_what_was_expected(void)
 		  "once, not \"opus, opus\"" },
 		{ "[media]\ncodecs =\n", "x.conf:2: [media] codecs: expected a list of opus, G722, "
 					 "PCMA, PCMU, each once, not \"\"" },
+		{ "[media]\nplan = opus\ncodecs = PCMA\n",
+		  "x.conf:2: [media] codecs: expected opus beside plan = opus" },
 		{ "[media]\naddress = 10.0.0.1\n\nadvertise = 2001:db8::1\n",
 		  "x.conf:4: [media] advertise: expected one address of the same kind for each in "
 		  "address" },

@@ -513,6 +513,62 @@ static void the_codec_in_use_leads_our_later_offers(void)
 	leg_media_free(&m);
 }
 
+/* Plan `opus`: nothing else over the internet, and a phone may have it too. */
+static void plan_opus_asks_browsers_for_nothing_else(void)
+{
+	static struct leg_media m;
+	struct cause cause;
+	struct str text;
+
+	make(&m, SDP_PLAIN); /* reads the configuration */
+	config->media.plan = CONFIG_PLAN_OPUS;
+	make(&m, SDP_PLAIN);
+	set_local(&m);
+	REQUIRE(leg_media_offer(&m, &text) == 0);
+	CHECK(has_line(text, "m=audio 20000 RTP/AVP 111 9 8 0 110 101"));
+	make(&m, SDP_WEB);
+	set_local(&m);
+	REQUIRE(leg_media_offer(&m, &text) == 0);
+	CHECK(has_line(text, "m=audio 20000 UDP/TLS/RTP/SAVPF 111 110 126"));
+	make(&m, SDP_WEB);
+	CHECK_EQ(leg_media_take_offer(&m, sample("chromium-jssip-offer"), &cause), 0);
+	CHECK(leg_media_codec(&m) == &codec_opus);
+	CHECK_EQ(m.stream.n_more, 1); /* events at 8000, and no PCMU */
+	leg_media_free(&m);
+	config->media.plan = CONFIG_PLAN_AUTO;
+}
+
+/* A phone that calls and lists Opus behind PCMU speaks Opus once that is preferred, and
+ * goes on with it when it offers the same again. */
+static void a_preferred_codec_is_chosen_and_stays(void)
+{
+	static const char sdp[] = "v=0\r\no=- 1 %u IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 "
+				  "192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 96 101\r\n"
+				  "a=rtpmap:96 opus/48000/2\r\n"
+				  "a=rtpmap:101 telephone-event/8000\r\n";
+	static struct leg_media m;
+	struct cause cause;
+	struct str answer;
+	char text[512];
+
+	make(&m, SDP_PLAIN);
+	m.config.opus = true;
+	struct leg_media_config caller = m.config;
+	leg_media_init(&m, &caller);
+	set_local(&m);
+	for (unsigned version = 1; version <= 3; version++) {
+		snprintf(text, sizeof(text), sdp, version);
+		REQUIRE(leg_media_take_offer(&m, str_of(text), &cause) == 0);
+		CHECK(leg_media_codec(&m) == (version == 1 ? &codec_pcmu : &codec_opus));
+		leg_media_prefer(&m, &codec_opus);
+	}
+	REQUIRE(leg_media_answer(&m, &answer) == 0);
+	CHECK(has_line(answer, "m=audio 20000 RTP/AVP 96 101"));
+	leg_media_prefer(&m, &codec_g722);
+	CHECK(leg_media_codec(&m) == &codec_opus); /* until it is offered again */
+	leg_media_free(&m);
+}
+
 static void limited_it_lists_those_only(void)
 {
 	const struct codec *const one[] = { &codec_opus, &codec_pcmu };
@@ -523,7 +579,7 @@ static void limited_it_lists_those_only(void)
 	leg_media_limit(&m, one, 2);
 	set_local(&m);
 	REQUIRE(leg_media_offer(&m, &offer) == 0);
-	CHECK(has_line(offer, "m=audio 20000 RTP/AVP 0 101"));
+	CHECK(has_line(offer, "m=audio 20000 RTP/AVP 111 0 110 101"));
 	leg_media_free(&m);
 }
 
@@ -565,5 +621,6 @@ TESTS(chromiums_offer_is_answered_with_opus_and_its_event_clock,
       media_may_not_be_sent_to_ourselves, our_later_offer_keeps_the_numbers_agreed,
       a_number_the_peer_has_taken_is_not_given_twice, the_same_answer_again_changes_nothing,
       a_wish_is_told_from_obedience, a_refresh_is_known_by_its_version,
-      the_codec_in_use_leads_our_later_offers, limited_it_lists_those_only,
+      the_codec_in_use_leads_our_later_offers, plan_opus_asks_browsers_for_nothing_else,
+      a_preferred_codec_is_chosen_and_stays, limited_it_lists_those_only,
       without_memory_it_fails_in_order)

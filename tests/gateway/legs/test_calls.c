@@ -9,6 +9,7 @@
 #include "gateway/trace.h"
 #include "tests/check.h"
 #include "tests/gateway/legs/fake_sessions.h"
+#include "tests/gateway/legs/two_legs.h"
 #include "tests/sip/fake_transport.h"
 
 /* ---- the account and the registrar ---- */
@@ -200,10 +201,10 @@ static void unmake(struct fixture *f)
 	"s=-\n"                                                                                    \
 	"c=IN IP4 192.0.2.20\n"                                                                    \
 	"t=0 0\n"                                                                                  \
-	"m=audio 4000 RTP/AVP 8\n"
+	"m=audio 4000 RTP/AVP 8"
 
-/* The phone calls; the page is the callee. */
-static void invite(unsigned number, const char *to, unsigned hops)
+/* The phone calls; the page is the callee. `more` follows the 8 of the m-line. */
+static void invite_with(unsigned number, const char *to, unsigned hops, const char *more)
 {
 	fake_receive(&phone,
 		     "INVITE sip:%s SIP/2.0\n"
@@ -214,9 +215,14 @@ static void invite(unsigned number, const char *to, unsigned hops)
 		     "Call-ID: call%u\n"
 		     "CSeq: 1 INVITE\n"
 		     "Contact: <sip:2000@192.0.2.20:5062>\n"
-		     "Content-Type: application/sdp\n\n" OFFER,
-		     to, number, hops, number, to, number);
+		     "Content-Type: application/sdp\n\n" OFFER "%s\n",
+		     to, number, hops, number, to, number, more);
 	fake_advance(&net, 0);
+}
+
+static void invite(unsigned number, const char *to, unsigned hops)
+{
+	invite_with(number, to, hops, "");
 }
 
 static void cancel(unsigned number)
@@ -429,8 +435,60 @@ static void one_user_has_so_many_calls_and_no_more(void)
 	unmake(&f);
 }
 
+#define OPUS " 96\na=rtpmap:96 opus/48000/2"
+
+/* The phone calls the page, which answers with that codec first. */
+static bool talk(unsigned number, const char *more, bool opus)
+{
+	size_t at = n_fake_sessions;
+	struct sip_msg *msg = NULL;
+
+	invite_with(number, "1000@hookswitch", 70, more);
+	account_is("2000");
+	if (n_fake_sessions != at + 1)
+		return false;
+	fake_session_ready(&fake_sessions[at]);
+	registrar_says(200, at_page(), 1);
+	fake_session_ready(&fake_sessions[at + 1]);
+	fake_advance(&net, 0);
+	for (size_t i = 0; i < page.n_sent; i++)
+		if (str_starts(fake_text(&page, i), STR("INVITE "))) {
+			sip_msg_unref(msg);
+			msg = fake_sent(&page, i);
+		}
+	if (!msg)
+		return false;
+	char *sdp = str_dup(str_of(page_answers(2, "sendrecv")));
+	if (!opus) { /* it has lost its Opus */
+		char *line = strstr(sdp, " 111 ");
+
+		memmove(line, line + 4, strlen(line + 4) + 1);
+	}
+	fake_reply(&page, msg, 200, "page", "Contact: <sip:x@page.invalid>\r\n", sdp);
+	free(sdp);
+	sip_msg_unref(msg);
+	fake_advance(&net, 0);
+	return fake_count(&phone, "SIP/2.0 200") == number;
+}
+
+static void a_phone_that_offers_opus_has_it_relayed(void)
+{
+	struct fixture f;
+
+	REQUIRE(make(&f));
+	CHECK(talk(1, OPUS, true));
+	CHECK(fake_sessions[0].remote.media.send.codec == &codec_opus);
+	CHECK_EQ(fake_sessions[0].remote.media.send.pt, 96);
+	CHECK(fake_sessions[1].remote.media.send.codec == &codec_opus);
+	CHECK(talk(2, "", true)); /* one that does not, is translated for */
+	CHECK(fake_sessions[2].remote.media.send.codec == &codec_pcma);
+	CHECK(fake_sessions[3].remote.media.send.codec == &codec_opus);
+	unmake(&f);
+}
+
 TESTS(a_found_page_is_called_but_not_the_calling_phone_itself, who_cannot_be_found,
       only_the_callers_own_contact_is_nobody, a_foreign_domain_is_not_relayed, hops_are_used_up,
       cancelled_while_the_account_is_looked_up, cancelled_while_the_registrar_is_asked,
       found_too_late_for_a_caller_that_was_given_up, stopping_refuses_those_who_were_being_asked,
-      stopping_hangs_up_and_tells_when_all_is_over, one_user_has_so_many_calls_and_no_more)
+      stopping_hangs_up_and_tells_when_all_is_over, one_user_has_so_many_calls_and_no_more,
+      a_phone_that_offers_opus_has_it_relayed)
