@@ -307,6 +307,17 @@ static bool read_target(const struct calls *calls, const struct sip_msg *request
 	return memchr(out->p, '\0', out->n) == NULL;
 }
 
+static void limit_transcoders(struct record *r)
+{
+	const struct config *config = r->calls->config.config;
+
+	if (calls_transcoders(r->calls) <= config->media.transcoders * config->media.workers)
+		return;
+	log_info("call %s: no transcoder is left", r->id);
+	traces_note(r->calls->config.traces, r->id, "call", "no transcoder is left");
+	r->caller->relay = true;
+}
+
 struct record *calls_begin(struct calls *calls, struct sip_server_tx *tx, struct sip_msg *request,
 			   struct str user, struct str dialled)
 {
@@ -335,6 +346,7 @@ struct record *calls_begin(struct calls *calls, struct sip_server_tx *tx, struct
 	}
 	r->caller->on_event = on_caller_event;
 	r->caller->owner = r;
+	limit_transcoders(r);
 	return r;
 }
 
@@ -502,4 +514,23 @@ void calls_stop(struct calls *calls, void (*on_empty)(void *arg), void *arg)
 size_t calls_count(const struct calls *calls)
 {
 	return calls->n;
+}
+
+/* Asked of the legs, so that it follows each change of a codec in mid-call. */
+static bool may_translate(const struct record *r)
+{
+	const struct leg *caller = r->call ? call_caller(r->call) : r->caller;
+
+	if (!r->call || call_state(r->call) < CALL_TALKING)
+		return caller && !caller->relay;
+	return call_state(r->call) == CALL_TALKING && caller->codec != call_callee(r->call)->codec;
+}
+
+size_t calls_transcoders(const struct calls *calls)
+{
+	size_t n = 0;
+
+	for (const struct record *r = calls->first; r; r = r->next)
+		n += may_translate(r);
+	return n;
 }

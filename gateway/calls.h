@@ -53,3 +53,7 @@ void calls_flow_moved(struct calls *calls, uint64_t from, struct sip_flow *to);
 void calls_stop(struct calls *calls, void (*on_empty)(void *arg), void *arg);
 
 size_t calls_count(const struct calls *calls);
+
+/* Transcoders that are reserved: one for each call that may be translated, from its INVITE
+ * until it is answered with one codec on both sides, or ends. */
+size_t calls_transcoders(const struct calls *calls);

@@ -80,6 +80,7 @@ struct config {
 		uint32_t workers;	    /* at least 1 */
 		struct config_words codecs; /* in order of preference, spelt as in rtpmap */
 		enum config_plan plan;
+		uint32_t transcoders; /* calls that one worker may translate at a time */
 	} media;
 
 	struct {

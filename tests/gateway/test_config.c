@@ -50,6 +50,7 @@ static void an_empty_file_means_the_defaults(void)
 	CHECK_EQ(c->media.codecs.n, 4);
 	CHECK_STR(str_of(c->media.codecs.list[1]), "G722");
 	CHECK_EQ(c->media.plan, CONFIG_PLAN_AUTO);
+	CHECK_EQ(c->media.transcoders, 200);
 	CHECK_STR(str_of(c->registrar.realm), "hookswitch");
 	CHECK_EQ(c->registrar.digest_n, 1);
 	CHECK_EQ(c->registrar.digest[0], CONFIG_DIGEST_MD5);
@@ -115,6 +116,7 @@ static void values_reach_their_fields(void)
 				"workers = 3\n"
 				"codecs = pcmu opus\n"
 				"plan = relay\n"
+				"transcoders = 0\n"
 				"[registrar]\n"
 				"digest = SHA-256 MD5\n"
 				"database = users.db\n"
@@ -146,6 +148,7 @@ static void values_reach_their_fields(void)
 	CHECK_EQ(c->media.codecs.n, 2);
 	CHECK_STR(str_of(c->media.codecs.list[0]), "PCMU");
 	CHECK_EQ(c->media.plan, CONFIG_PLAN_RELAY);
+	CHECK_EQ(c->media.transcoders, 0);
 	CHECK_EQ(c->registrar.digest_n, 2);
 	CHECK_EQ(c->registrar.digest[0], CONFIG_DIGEST_SHA256);
 	CHECK_STR(str_of(c->registrar.database), "/etc/x/users.db");

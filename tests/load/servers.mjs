@@ -47,7 +47,7 @@ export async function startHookswitch({ ports, users, workers = 1, config = "" }
 		file,
 		`[gateway]\nstate = state\n[sip]\nudp = 127.0.0.1:${ports.sip}\ntcp =\n[web]\nroot = web\n` +
 			`http = 127.0.0.1:${ports.http}\nhttps = 127.0.0.1:${ports.https}\n[media]\naddress = 127.0.0.1\n` +
-			`ports = ${ports.media.join("-")}\nworkers = ${workers}\n[calls]\nmax = 5000\n` +
+			`ports = ${ports.media.join("-")}\nworkers = ${workers}\ntranscoders = 5000\n[calls]\nmax = 5000\n` +
 			`[phone 2000]\ncontact = sip:2000@127.0.0.1:${ports.phone}\n[log]\nlevel = info\n${config}`,
 	);
 	const added = new Child(program, ["--config", file, "account", "import", path.join(folder, "users.csv")]);

@@ -440,7 +440,7 @@ static void one_user_has_so_many_calls_and_no_more(void)
 /* The phone calls the page, which answers with that codec first. */
 static bool talk(unsigned number, const char *more, bool opus)
 {
-	size_t at = n_fake_sessions;
+	size_t at = n_fake_sessions, answered = fake_count(&phone, "SIP/2.0 200");
 	struct sip_msg *msg = NULL;
 
 	invite_with(number, "1000@hookswitch", 70, more);
@@ -468,7 +468,7 @@ static bool talk(unsigned number, const char *more, bool opus)
 	free(sdp);
 	sip_msg_unref(msg);
 	fake_advance(&net, 0);
-	return fake_count(&phone, "SIP/2.0 200") == number;
+	return fake_count(&phone, "SIP/2.0 200") == answered + 1;
 }
 
 static void a_phone_that_offers_opus_has_it_relayed(void)
@@ -486,9 +486,148 @@ static void a_phone_that_offers_opus_has_it_relayed(void)
 	unmake(&f);
 }
 
+static struct str body_at(const struct fake_flow *flow, const char *begins)
+{
+	static char mem[8192];
+	struct str body = { NULL, 0 };
+
+	for (size_t i = 0; i < flow->n_sent; i++) {
+		if (!str_starts(fake_text(flow, i), str_of(begins)))
+			continue;
+		struct sip_msg *msg = fake_sent(flow, i);
+
+		str_copy(msg->body, mem, sizeof(mem));
+		body = str_of(mem);
+		sip_msg_unref(msg);
+	}
+	return body;
+}
+
+static void hang_up(unsigned number)
+{
+	struct sip_msg *msg = NULL;
+	char call_id[16];
+
+	snprintf(call_id, sizeof(call_id), "call%u", number);
+	for (size_t i = 0; i < phone.n_sent && !msg; i++) {
+		if (str_starts(fake_text(&phone, i), STR("SIP/2.0 200")))
+			msg = fake_sent(&phone, i);
+		if (msg && !str_eq(msg->call_id, str_of(call_id))) {
+			sip_msg_unref(msg);
+			msg = NULL;
+		}
+	}
+	REQUIRE(msg);
+	for (unsigned i = 0; i < 2; i++)
+		fake_receive(&phone,
+			     "%s sip:hookswitch@192.0.2.1 SIP/2.0\n"
+			     "Via: SIP/2.0/UDP 192.0.2.20:5062;branch=z9hG4bK%s%u\n"
+			     "Max-Forwards: 70\n"
+			     "From: <sip:2000@hookswitch>;tag=t%u\n"
+			     "To: <sip:1000@hookswitch>;tag=%.*s\n"
+			     "Call-ID: call%u\n"
+			     "CSeq: %u %s\n\n",
+			     i ? "BYE" : "ACK", i ? "BYE" : "ACK", number, number,
+			     STR_ARG(msg->to_tag), number, i + 1, i ? "BYE" : "ACK");
+	sip_msg_unref(msg);
+	fake_advance(&net, 0);
+}
+
+static void a_transcoder_is_reserved_and_given_back(void)
+{
+	struct fixture f;
+
+	REQUIRE(make(&f));
+	f.config->media.transcoders = 2;
+	f.config->media.workers = 1;
+	invite_with(9, "1000@hookswitch", 70, OPUS);
+	CHECK_EQ(calls_transcoders(f.calls), 0); /* nobody knows yet who calls */
+	account_is("2000");
+	CHECK_EQ(calls_transcoders(f.calls), 1);
+	cancel(9);
+	CHECK_EQ(calls_transcoders(f.calls), 0);
+
+	CHECK(talk(1, OPUS, true)); /* relayed */
+	CHECK_EQ(calls_transcoders(f.calls), 0);
+	CHECK(talk(2, "", true));
+	CHECK_EQ(calls_transcoders(f.calls), 1);
+	CHECK(talk(3, "", false)); /* the page has G.722, PCMA alone is offered */
+	CHECK_EQ(calls_transcoders(f.calls), 2);
+	hang_up(3);
+	CHECK_EQ(calls_transcoders(f.calls), 1);
+	unmake(&f);
+}
+
+static void with_no_transcoder_left_a_call_is_relayed_only(void)
+{
+	struct fixture f;
+
+	REQUIRE(make(&f));
+	f.config->media.transcoders = 1;
+	f.config->media.workers = 1;
+	CHECK(talk(1, "", true));
+	CHECK(has_line(body_at(&page, "INVITE "),
+		       "m=audio 20000 UDP/TLS/RTP/SAVPF 111 9 8 0 110 126"));
+	CHECK_EQ(calls_transcoders(f.calls), 1);
+	CHECK(talk(2, "", true)); /* PCMA is all that the phone has */
+	CHECK(has_line(body_at(&page, "INVITE "), "m=audio 20000 UDP/TLS/RTP/SAVPF 8 126"));
+	CHECK(fake_sessions[2].remote.media.send.codec == &codec_pcma);
+	CHECK(fake_sessions[3].remote.media.send.codec == &codec_pcma);
+	CHECK_EQ(calls_transcoders(f.calls), 1);
+	hang_up(1);
+	CHECK(talk(3, "", true)); /* there is one again */
+	CHECK(fake_sessions[5].remote.media.send.codec == &codec_opus);
+	unmake(&f);
+}
+
+/* A page that calls hears nothing of codecs before the phone has chosen one. */
+static void a_page_without_a_transcoder_waits_for_the_phones_choice(void)
+{
+	struct fixture f;
+	struct registrar_binding desk = { .contact = STR("sip:1000@192.0.2.21"),
+					  .flow = &other.flow };
+	struct sip_msg *msg;
+
+	REQUIRE(make(&f));
+	f.config->media.transcoders = 0;
+	fake_receive(&page,
+		     "INVITE sip:1000@hookswitch SIP/2.0\n"
+		     "Via: SIP/2.0/WS page.invalid;branch=z9hG4bKpage\n"
+		     "Max-Forwards: 70\n"
+		     "From: <sip:alice@page.invalid>;tag=page\n"
+		     "To: <sip:1000@hookswitch>\n"
+		     "Call-ID: page-call\n"
+		     "CSeq: 1 INVITE\n"
+		     "Contact: <sip:alice@page.invalid>\n"
+		     "Content-Type: application/sdp\n\n%s",
+		     page_offers(2, "sendrecv"));
+	account_is("alice");
+	REQUIRE(n_fake_sessions == 1);
+	fake_session_ready(&fake_sessions[0]);
+	registrar_says(200, &desk, 1);
+	fake_session_ready(&fake_sessions[1]);
+	fake_advance(&net, 0);
+	REQUIRE(fake_count(&other, "INVITE ") == 1);
+	CHECK(has_line(body_at(&other, "INVITE "), "m=audio 20000 RTP/AVP 111 9 8 0 110 101"));
+	msg = fake_sent(&other, 0);
+	fake_reply(&other, msg, 180, "desk", "Contact: <sip:1000@192.0.2.21>\r\n", NULL);
+	fake_advance(&net, 0);
+	CHECK_EQ(fake_count(&page, "SIP/2.0 180"), 1);
+	CHECK_EQ(body_at(&page, "SIP/2.0 180").n, 0);
+	fake_reply(&other, msg, 200, "desk", "Contact: <sip:1000@192.0.2.21>\r\n",
+		   phone_sdp(1, "sendrecv"));
+	sip_msg_unref(msg);
+	fake_advance(&net, 0);
+	CHECK(has_line(body_at(&page, "SIP/2.0 200"), "m=audio 20000 UDP/TLS/RTP/SAVPF 8 126"));
+	CHECK(fake_sessions[0].remote.media.send.codec == &codec_pcma);
+	unmake(&f);
+}
+
 TESTS(a_found_page_is_called_but_not_the_calling_phone_itself, who_cannot_be_found,
       only_the_callers_own_contact_is_nobody, a_foreign_domain_is_not_relayed, hops_are_used_up,
       cancelled_while_the_account_is_looked_up, cancelled_while_the_registrar_is_asked,
       found_too_late_for_a_caller_that_was_given_up, stopping_refuses_those_who_were_being_asked,
       stopping_hangs_up_and_tells_when_all_is_over, one_user_has_so_many_calls_and_no_more,
-      a_phone_that_offers_opus_has_it_relayed)
+      a_phone_that_offers_opus_has_it_relayed, a_transcoder_is_reserved_and_given_back,
+      with_no_transcoder_left_a_call_is_relayed_only,
+      a_page_without_a_transcoder_waits_for_the_phones_choice)
