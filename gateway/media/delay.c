@@ -5,7 +5,7 @@
 
 void delay_init(struct delay *delay)
 {
-	delay->n = delay->next = 0;
+	delay->n = delay->next = delay->now_n = 0;
 	delay->beyond = false;
 	memset(delay->bins, 0, sizeof(delay->bins));
 }
@@ -18,7 +18,7 @@ static unsigned bin_of(int64_t transit_ms)
 /* Whether the packet is to be counted at all. */
 static bool is_jitter(struct delay *delay, int64_t transit_ms, uint64_t now_ms)
 {
-	if (delay->n == 0 || transit_ms <= delay->least_ms + DELAY_MOST_MS) {
+	if (delay->n == 0 || transit_ms <= delay->base_ms + DELAY_MOST_MS) {
 		delay->beyond = false;
 		return true;
 	}
@@ -29,6 +29,24 @@ static bool is_jitter(struct delay *delay, int64_t transit_ms, uint64_t now_ms)
 		return false;
 	delay_init(delay);
 	return true;
+}
+
+static int64_t less_of(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void move_base(struct delay *delay, int64_t transit_ms)
+{
+	if (delay->n == 1)
+		delay->last_least_ms = transit_ms;
+	if (delay->now_n == DELAY_BASE) {
+		delay->last_least_ms = delay->now_least_ms;
+		delay->now_n = 0;
+	}
+	delay->now_least_ms = delay->now_n++ ? less_of(delay->now_least_ms, transit_ms)
+					     : transit_ms;
+	delay->base_ms = less_of(delay->now_least_ms, delay->last_least_ms);
 }
 
 void delay_put(struct delay *delay, int64_t transit_ms, uint64_t now_ms)
@@ -55,6 +73,7 @@ void delay_put(struct delay *delay, int64_t transit_ms, uint64_t now_ms)
 		delay->least_ms++;
 	while (delay->bins[bin_of(delay->most_ms)] == 0)
 		delay->most_ms--;
+	move_base(delay, transit_ms);
 }
 
 unsigned delay_target_ms(const struct delay *delay)
@@ -70,5 +89,5 @@ unsigned delay_target_ms(const struct delay *delay)
 		if (later > may_be_late)
 			break;
 	}
-	return (unsigned)(transit_ms - delay->least_ms);
+	return transit_ms > delay->base_ms ? (unsigned)(transit_ms - delay->base_ms) : 0;
 }

@@ -38,7 +38,7 @@ static int64_t ms_of(const struct jitter *jitter, int64_t at)
 
 int64_t jitter_lead_ms(const struct jitter *jitter, int64_t at, uint64_t now_ms)
 {
-	return (int64_t)now_ms - ms_of(jitter, at) - jitter->delay.least_ms;
+	return (int64_t)now_ms - ms_of(jitter, at) - jitter->delay.base_ms;
 }
 
 static int64_t media_of(const struct jitter *jitter, uint32_t timestamp)

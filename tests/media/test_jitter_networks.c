@@ -147,6 +147,41 @@ static void a_spike_of_500_ms_is_over_soon(void)
 	network_close(&net);
 }
 
+/* A busy browser stands still and leaves out the time that passed: all that follows is
+ * later than before, for good. It is heard again within a second, however long it was. */
+static void a_sender_that_stood_still_is_heard_again_at_once(void)
+{
+	for (unsigned shift_ms = 40; shift_ms <= 700; shift_ms += 20) {
+		REQUIRE(network_open(&net, 3, 20, false) == 0);
+		for (size_t i = 0; i < 1000; i++)
+			network_send(&net, 1000 + 20 * i + (i < 400 ? 0 : shift_ms));
+		network_run(&net, 200);
+		size_t unheard = 0;
+		for (size_t i = 450; i < 950; i++)
+			unheard += net.heard_ms[i] == 0;
+		CHECK(unheard <= 15); /* what is cut to be quick again */
+		CHECK(net.most_depth_ms <= RECEIVER_CEILING_MS);
+		network_close(&net);
+	}
+}
+
+/* The same once a second, a little each time. */
+static void a_sender_that_often_stands_still_is_heard(void)
+{
+	for (unsigned shift_ms = 30; shift_ms <= 150; shift_ms += 20) {
+		REQUIRE(network_open(&net, 3, 20, false) == 0);
+		for (size_t i = 0; i < 2000; i++)
+			network_send(&net, 1000 + 20 * i + i / 50 * shift_ms);
+		network_run(&net, 200);
+		size_t unheard = 0;
+		for (size_t i = 0; i < 1990; i++)
+			unheard += net.heard_ms[i] == 0;
+		CHECK(unheard <= 1990 / 10);
+		CHECK(net.most_depth_ms <= RECEIVER_CEILING_MS);
+		network_close(&net);
+	}
+}
+
 static void ten_seconds_at_once_are_bounded(void)
 {
 	REQUIRE(network_open(&net, 1, 20, false) == 0);
@@ -238,6 +273,8 @@ static void nothing_is_allocated_in_the_worst_of_networks(void)
 
 TESTS(a_clean_network_adds_less_than_a_frame, jitter_of_30_ms_loses_a_percent_and_costs_80_ms,
       overtaken_packets_are_put_in_order, the_delay_shrinks_again_within_seconds,
-      drift_is_absorbed_for_hours, a_spike_of_500_ms_is_over_soon, ten_seconds_at_once_are_bounded,
-      a_burst_of_losses_is_over_at_its_end, losses_are_repaired_by_their_successors,
-      every_second_is_as_long_as_a_second, nothing_is_allocated_in_the_worst_of_networks)
+      drift_is_absorbed_for_hours, a_spike_of_500_ms_is_over_soon,
+      a_sender_that_stood_still_is_heard_again_at_once, a_sender_that_often_stands_still_is_heard,
+      ten_seconds_at_once_are_bounded, a_burst_of_losses_is_over_at_its_end,
+      losses_are_repaired_by_their_successors, every_second_is_as_long_as_a_second,
+      nothing_is_allocated_in_the_worst_of_networks)
