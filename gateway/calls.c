@@ -4,6 +4,7 @@
 
 #include "gateway/auth.h"
 #include "gateway/domains.h"
+#include "gateway/drain.h"
 #include "gateway/log.h"
 #include "gateway/trace.h"
 #include "sip/print.h"
@@ -14,16 +15,19 @@
 
 void calls_refuse(struct sip_server_tx *tx, const struct cause *cause)
 {
-	char mem[512], reason[192];
+	char mem[512], reason[192], retry[DRAIN_RETRY_TEXT];
 	struct writer w;
 	struct str headers = { NULL, 0 };
+	uint32_t random = 0;
 
 	writer_init(&w, mem, sizeof(mem));
 	sip_header_print(&w, STR("Reason"), cause_print_reason(cause, reason, sizeof(reason)));
 	if (cause->warn)
 		writer_printf(&w, "Warning: %u hookswitch \"%s\"\r\n", cause->warn, cause->detail);
-	if (cause->status == 503)
-		writer_put(&w, STR("Retry-After: 10\r\n"));
+	if (cause->status == 503) {
+		RAND_bytes((unsigned char *)&random, sizeof(random)); /* failing: all the same */
+		writer_put(&w, drain_retry_after(random, retry));
+	}
 	writer_end(&w, &headers);
 	sip_respond(tx, &(struct sip_answer){ .status = cause->status, .headers = headers });
 }
@@ -50,7 +54,7 @@ static void record_free(struct record *r)
 	free(r->user);
 	free(r->dialled);
 	free(r);
-	if (calls->stopping && calls->n == 0 && calls->on_empty) {
+	if (calls->refusing && calls->n == 0 && calls->on_empty) {
 		void (*on_empty)(void *) = calls->on_empty;
 
 		calls->on_empty = NULL;
@@ -358,7 +362,7 @@ static void on_user(void *arg, struct sip_server_tx *tx, struct sip_msg *request
 	struct cause cause;
 	struct record *r;
 
-	if (calls->stopping) {
+	if (calls->refusing) {
 		calls_refuse(tx, &cause_shutdown);
 		return;
 	}
@@ -399,7 +403,7 @@ void calls_invite(struct calls *calls, struct sip_server_tx *tx, struct sip_msg 
 {
 	if (calls->config.edge && calls_central_retry(calls, tx, request))
 		return;
-	if (calls->stopping) {
+	if (calls->refusing) {
 		calls_refuse(tx, &cause_shutdown);
 		return;
 	}
@@ -491,17 +495,22 @@ void calls_flow_moved(struct calls *calls, uint64_t from, struct sip_flow *to)
 	sip_legs_flow_moved(&calls->shared, from, to);
 }
 
-void calls_stop(struct calls *calls, void (*on_empty)(void *arg), void *arg)
+void calls_drain(struct calls *calls, void (*on_empty)(void *arg), void *arg)
 {
-	struct record *next;
-
-	calls->stopping = true;
+	calls->refusing = true;
 	if (calls->n == 0) {
 		on_empty(arg);
 		return;
 	}
 	calls->on_empty = on_empty;
 	calls->on_empty_arg = arg;
+}
+
+void calls_stop(struct calls *calls, void (*on_empty)(void *arg), void *arg)
+{
+	struct record *next;
+
+	calls_drain(calls, on_empty, arg);
 	for (struct record *r = calls->first; r; r = next) {
 		next = r->next;
 		if (r->call)
@@ -509,6 +518,16 @@ void calls_stop(struct calls *calls, void (*on_empty)(void *arg), void *arg)
 		else
 			calls_give_up(r, &cause_shutdown);
 	}
+}
+
+bool calls_use(const struct calls *calls, const struct sip_flow *flow)
+{
+	return sip_legs_use(&calls->shared, flow);
+}
+
+bool calls_await_page(const struct calls *calls)
+{
+	return sip_legs_await_page(&calls->shared);
 }
 
 size_t calls_count(const struct calls *calls)

@@ -48,9 +48,14 @@ void calls_invite(struct calls *calls, struct sip_server_tx *tx, struct sip_msg 
 void calls_flow_closed(struct calls *calls, const struct sip_flow *flow);
 void calls_flow_moved(struct calls *calls, uint64_t from, struct sip_flow *to);
 
-/* Hangs up all and refuses new ones with 503; `on_empty` once there are none
- * (from the loop or at once). */
+/* Refuses new ones with 503; `on_empty` once there are none (from the loop or at
+ * once). calls_stop() hangs up all as well, also after calls_drain(). */
+void calls_drain(struct calls *calls, void (*on_empty)(void *arg), void *arg);
 void calls_stop(struct calls *calls, void (*on_empty)(void *arg), void *arg);
+
+/* Has that flow a call? Does one wait for its page to come back? */
+bool calls_use(const struct calls *calls, const struct sip_flow *flow);
+bool calls_await_page(const struct calls *calls);
 
 size_t calls_count(const struct calls *calls);
 

@@ -33,7 +33,7 @@ struct calls {
 	struct sip_leg_shared shared;
 	struct record *first;
 	size_t n;
-	bool stopping;
+	bool refusing; /* no new ones */
 	void (*on_empty)(void *arg);
 	void *on_empty_arg;
 };

@@ -12,6 +12,8 @@ const struct command commands[] = {
 	  "list\n"
 	  "import FILE.csv",
 	  "manage who may call; passwords come from standard input or a file", account_command },
+	{ "drain", "", "let no new calls in, and end the running gateway after its last call",
+	  drain_command },
 	{ "trace", "CALL-ID | last", "print what happened in a call of the running gateway",
 	  trace_command },
 	{ NULL, NULL, NULL, NULL },

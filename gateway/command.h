@@ -8,7 +8,7 @@ enum { EXIT_OK = 0, EXIT_TROUBLE = 1, EXIT_USAGE = 2 };
 
 struct command {
 	const char *name;
-	const char *usage; /* what follows the name, one line for each form */
+	const char *usage; /* what follows the name, one line for each form; may be empty */
 	const char *help;  /* one line */
 	/* argv[0] is the command's name. Gives the exit code; prints to stdout, and
 	 * on trouble one line to stderr. */
@@ -26,6 +26,9 @@ __attribute__((format(printf, 2, 3))) int command_fail(int code, const char *for
 
 /* account_command.c */
 int account_command(const struct config *config, int argc, char **argv);
+
+/* drain_command.c */
+int drain_command(const struct config *config, int argc, char **argv);
 
 /* trace_command.c */
 int trace_command(const struct config *config, int argc, char **argv);

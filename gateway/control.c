@@ -27,8 +27,7 @@ struct client {
 };
 
 struct control {
-	uv_loop_t *loop;
-	const struct traces *traces;
+	struct control_config config;
 	uv_pipe_t listener;
 	bool listener_closed;
 	struct sockaddr_un address;
@@ -107,12 +106,24 @@ static void on_written(uv_write_t *write, int status)
 	close_client(write->data);
 }
 
+static char *drain(const struct control *control)
+{
+	size_t calls = control->config.on_drain(control->config.arg);
+	char text[64];
+
+	snprintf(text, sizeof(text), "draining: %zu call%s running\n", calls,
+		 calls == 1 ? "" : "s");
+	return str_dup(str_of(text));
+}
+
 static char *answer_to(const struct control *control, struct str line)
 {
 	struct str verb = str_word(&line);
 
 	if (str_eq(verb, STR("trace")))
-		return traces_print(control->traces, str_trim(line));
+		return traces_print(control->config.traces, str_trim(line));
+	if (str_eq(verb, STR("drain")) && str_empty(str_trim(line)) && control->config.on_drain)
+		return drain(control);
 	return NULL;
 }
 
@@ -170,8 +181,8 @@ static void let_in(struct control *control)
 	while (client->control)
 		client++;
 	client->control = control;
-	uv_pipe_init(control->loop, &client->pipe, 0);
-	uv_timer_init(control->loop, &client->timer);
+	uv_pipe_init(control->config.loop, &client->pipe, 0);
+	uv_timer_init(control->config.loop, &client->timer);
 	client->pipe.data = client->timer.data = client;
 	client->open_handles = 2;
 	control->n++;
@@ -243,9 +254,9 @@ static int complain(const char *folder, int err)
 	return err;
 }
 
-int control_new(uv_loop_t *loop, const char *folder, const struct traces *traces,
-		struct control **out)
+int control_new(const struct control_config *config, struct control **out)
 {
+	const char *folder = config->folder;
 	struct control *control;
 	int fd = -1, err;
 
@@ -256,8 +267,8 @@ int control_new(uv_loop_t *loop, const char *folder, const struct traces *traces
 	control = calloc(1, sizeof(*control));
 	if (!control)
 		return -ENOMEM;
-	control->loop = loop;
-	control->traces = traces;
+	control->config = *config;
+	control->config.folder = NULL;
 	err = address_of(folder, &control->address);
 	if (!err)
 		err = clear_way(&control->address);
@@ -267,7 +278,7 @@ int control_new(uv_loop_t *loop, const char *folder, const struct traces *traces
 		free(control);
 		return complain(folder, err);
 	}
-	uv_pipe_init(loop, &control->listener, 0);
+	uv_pipe_init(config->loop, &control->listener, 0);
 	control->listener.data = control;
 	err = uv_pipe_open(&control->listener, fd);
 	if (err)

@@ -7,6 +7,7 @@
 #include "gateway/control.h"
 #include "gateway/central.h"
 #include "gateway/domains.h"
+#include "gateway/drain.h"
 #include "gateway/listeners.h"
 #include "gateway/log.h"
 #include "gateway/mailbox.h"
@@ -17,13 +18,22 @@
 #include "sip/digest.h"
 
 #include <errno.h>
+#include <openssl/rand.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { GATEWAY_STOP_MS = 5000 }; /* for the BYEs to be answered */
+enum {
+	GATEWAY_STOP_MS = 5000,	     /* for the BYEs to be answered */
+	GATEWAY_DRAIN_STEP_MS = 500, /* how often pages without a call are sent away */
+};
+
+/*   RUNNING --SIGTERM with drain_timeout, `hookswitch drain`--> DRAINING
+ *   RUNNING --signal, trouble--> STOPPING
+ *   DRAINING --last call ended, drain_timeout, signal--> STOPPING */
+enum state { RUNNING, DRAINING, STOPPING };
 
 struct gateway {
 	struct config *config;
@@ -32,9 +42,10 @@ struct gateway {
 
 	uv_loop_t loop;
 	uv_prepare_t before_waiting;
-	uv_timer_t sip_timer, stop_timer;
+	uv_timer_t sip_timer, stop_timer, drain_timer;
 	uv_signal_t signals[2];
-	bool stopping, handles_closed;
+	enum state state;
+	bool signalled, handles_closed;
 
 	struct mailbox *answers; /* of the storage */
 	struct storage *storage;
@@ -73,6 +84,28 @@ static void answer_options(struct sip_server_tx *tx)
 			});
 }
 
+/* New registrations are for others; those of running calls stay. */
+static bool refuse_register(struct gateway *g, struct sip_server_tx *tx,
+			    const struct sip_msg *request)
+{
+	const struct sip_flow *flow = sip_server_tx_flow(tx);
+	char mem[DRAIN_RETRY_TEXT];
+	struct drain_register r;
+	uint32_t random = 0;
+
+	if (g->state == RUNNING)
+		return false;
+	r = (struct drain_register){ .has_call = flow && calls_use(g->calls, flow),
+				     .page_is_away = calls_await_page(g->calls),
+				     .expires = sip_msg_header(request, SIP_HEADER_EXPIRES) };
+	if (drain_lets_register(&r))
+		return false;
+	RAND_bytes((unsigned char *)&random, sizeof(random)); /* failing: all the same */
+	sip_respond(tx, &(struct sip_answer){ .status = 503,
+					      .headers = drain_retry_after(random, mem) });
+	return true;
+}
+
 static void on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *request)
 {
 	struct gateway *g = arg;
@@ -86,6 +119,8 @@ static void on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *requ
 		calls_invite(g->calls, tx, request);
 		break;
 	case SIP_REGISTER:
+		if (refuse_register(g, tx, request))
+			break;
 		if (g->central)
 			edge_register(central_edge(g->central), tx, request);
 		else
@@ -201,6 +236,7 @@ static void close_handles(struct gateway *g)
 	uv_close((uv_handle_t *)&g->before_waiting, NULL);
 	uv_close((uv_handle_t *)&g->sip_timer, NULL);
 	uv_close((uv_handle_t *)&g->stop_timer, NULL);
+	uv_close((uv_handle_t *)&g->drain_timer, NULL);
 	for (size_t i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&g->signals[i], NULL);
 	if (g->answers)
@@ -217,9 +253,19 @@ static void on_listeners_closed(void *arg)
 	close_handles(g);
 }
 
+static bool has_call(void *arg, const struct sip_flow *flow)
+{
+	const struct gateway *g = arg;
+
+	return g->calls && calls_use(g->calls, flow);
+}
+
 static void end_of_calls(struct gateway *g)
 {
+	bool drained = uv_is_active((uv_handle_t *)&g->drain_timer);
+
 	uv_timer_stop(&g->stop_timer);
+	uv_timer_stop(&g->drain_timer);
 	/* What did not end in time, and the questions that are still open: none of
 	 * them may be answered once its asker has gone. */
 	calls_free(g->calls);
@@ -232,12 +278,24 @@ static void end_of_calls(struct gateway *g)
 	g->auth = NULL;
 	control_close(g->control);
 	g->control = NULL;
+	if (drained)
+		listeners_drain(g->listeners, has_call, g);
 	listeners_close(g->listeners, on_listeners_closed, g);
 }
 
+static void stop(struct gateway *g, int err);
+
+/* The limit of draining or stopping, or there are no calls any more. */
 static void on_stop_timer(uv_timer_t *timer)
 {
-	end_of_calls(timer->data);
+	struct gateway *g = timer->data;
+
+	if (g->state == DRAINING) {
+		log_info("drained: ending calls=%zu", calls_count(g->calls));
+		stop(g, 0);
+	} else {
+		end_of_calls(g);
+	}
 }
 
 /* From within a call's last event: all else waits for the next turn of the loop. */
@@ -250,24 +308,77 @@ static void on_calls_empty(void *arg)
 
 static void stop(struct gateway *g, int err)
 {
-	if (g->stopping)
+	if (g->state == STOPPING)
 		return;
-	g->stopping = true;
+	g->state = STOPPING;
 	g->err = err;
 	uv_timer_start(&g->stop_timer, on_stop_timer, GATEWAY_STOP_MS, 0);
 	calls_stop(g->calls, on_calls_empty, g);
+}
+
+/* A page that lost its WebSocket in a call may be on its way back on a new one. */
+static void on_drain_timer(uv_timer_t *timer)
+{
+	struct gateway *g = timer->data;
+
+	if (!calls_await_page(g->calls))
+		listeners_drain(g->listeners, has_call, g);
+}
+
+static void drain(struct gateway *g)
+{
+	uint64_t most_ms = g->config->calls.drain_timeout_ms;
+
+	if (g->state != RUNNING)
+		return;
+	g->state = DRAINING;
+	log_info("draining: calls=%zu", calls_count(g->calls));
+	listeners_drain(g->listeners, has_call, g);
+	uv_timer_start(&g->drain_timer, on_drain_timer, GATEWAY_DRAIN_STEP_MS,
+		       GATEWAY_DRAIN_STEP_MS);
+	if (most_ms)
+		uv_timer_start(&g->stop_timer, on_stop_timer, most_ms, 0);
+	calls_drain(g->calls, on_calls_empty, g);
+}
+
+static size_t on_drain(void *arg)
+{
+	struct gateway *g = arg;
+
+	drain(g);
+	return calls_count(g->calls);
+}
+
+static bool is_ready(void *arg)
+{
+	const struct gateway *g = arg;
+
+	return g->state == RUNNING && (!g->central || targets_answer(central_targets(g->central)));
+}
+
+/* While draining, for pages that come back to their call. */
+static bool lets_in(void *arg)
+{
+	const struct gateway *g = arg;
+
+	return g->state == RUNNING || (g->calls && calls_await_page(g->calls));
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
 {
 	struct gateway *g = handle->data;
 
-	if (g->stopping) {
+	if (g->state == STOPPING || g->signalled) {
 		log_warn("second signal: ending at once");
 		if (g->hooks && g->hooks->on_abort)
 			g->hooks->on_abort(g->hooks->arg);
 		log_stop();
 		_exit(1);
+	}
+	g->signalled = true;
+	if (g->state == RUNNING && signum == SIGTERM && g->config->calls.drain_timeout_ms) {
+		drain(g);
+		return;
 	}
 	log_info("signal %s: ending calls=%zu", signum == SIGINT ? "SIGINT" : "SIGTERM",
 		 calls_count(g->calls));
@@ -280,14 +391,16 @@ static void on_loaded(void *arg, int err)
 {
 	struct gateway *g = arg;
 
-	if (g->stopping)
+	if (g->state != RUNNING)
 		return;
 	if (err) {
 		log_error("the registrations in %s cannot be read", g->config->registrar.database);
 		stop(g, err);
 		return;
 	}
-	err = listeners_open(g->listeners);
+	err = listeners_open(
+		g->listeners,
+		&(struct listeners_hooks){ .is_ready = is_ready, .lets_in = lets_in, .arg = g });
 	if (err) {
 		stop(g, err);
 		return;
@@ -407,7 +520,9 @@ static int start(struct gateway *g)
 	uv_prepare_init(&g->loop, &g->before_waiting);
 	uv_timer_init(&g->loop, &g->sip_timer);
 	uv_timer_init(&g->loop, &g->stop_timer);
-	g->before_waiting.data = g->sip_timer.data = g->stop_timer.data = g;
+	uv_timer_init(&g->loop, &g->drain_timer);
+	g->before_waiting.data = g->sip_timer.data = g;
+	g->stop_timer.data = g->drain_timer.data = g;
 	for (size_t i = 0; i < 2; i++) {
 		uv_signal_init(&g->loop, &g->signals[i]);
 		g->signals[i].data = g;
@@ -438,7 +553,12 @@ static int start(struct gateway *g)
 	if (!err)
 		err = start_calls(g);
 	if (!err)
-		err = control_new(&g->loop, g->config->gateway.state, g->traces, &g->control);
+		err = control_new(&(struct control_config){ .loop = &g->loop,
+							    .folder = g->config->gateway.state,
+							    .traces = g->traces,
+							    .on_drain = on_drain,
+							    .arg = g },
+				  &g->control);
 	if (!err && !is_central)
 		err = registrar_load(g->registrar, on_loaded, g);
 	if (err)

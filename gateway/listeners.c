@@ -118,7 +118,7 @@ static size_t add_web(const struct config_addresses *from, bool tls, struct web_
 	return from->n;
 }
 
-static int open_web(struct listeners *l)
+static int open_web(struct listeners *l, const struct listeners_hooks *hooks)
 {
 	const struct config *config = l->config;
 	struct web_listener list[2 * CONFIG_MAX_LIST];
@@ -141,6 +141,9 @@ static int open_web(struct listeners *l)
 			.n_origins = config->web.origins.n,
 			.root = config->web.root,
 			.demo_json = config->web.demo_json,
+			.is_ready = hooks->is_ready,
+			.lets_in = hooks->lets_in,
+			.arg = hooks->arg,
 		},
 		&l->web, why, sizeof(why));
 	if (err)
@@ -148,11 +151,18 @@ static int open_web(struct listeners *l)
 	return err;
 }
 
-int listeners_open(struct listeners *listeners)
+int listeners_open(struct listeners *listeners, const struct listeners_hooks *hooks)
 {
 	int err = open_sip(listeners);
 
-	return err ? err : open_web(listeners);
+	return err ? err : open_web(listeners, hooks);
+}
+
+void listeners_drain(struct listeners *listeners,
+		     bool (*keep)(void *arg, const struct sip_flow *flow), void *arg)
+{
+	if (listeners->web)
+		web_server_drain(listeners->web, keep, arg);
 }
 
 void listeners_close(struct listeners *listeners, void (*on_closed)(void *arg), void *arg)

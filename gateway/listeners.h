@@ -15,9 +15,20 @@ struct listeners;
 int listeners_new(uv_loop_t *loop, struct sip_endpoint *endpoint, const struct config *config,
 		  struct listeners **out);
 
+/* What the web server asks the gateway. */
+struct listeners_hooks {
+	bool (*is_ready)(void *arg); /* for GET /readyz */
+	bool (*lets_in)(void *arg);  /* may a WebSocket be opened? Else 503 */
+	void *arg;
+};
+
 /* Listens on all addresses. On an error, one line in the log names the address,
  * and what was opened stays open until listeners_close(). */
-int listeners_open(struct listeners *listeners);
+int listeners_open(struct listeners *listeners, const struct listeners_hooks *hooks);
+
+/* Sends away the WebSockets that are not to be kept (close code 1012). */
+void listeners_drain(struct listeners *listeners,
+		     bool (*keep)(void *arg, const struct sip_flow *flow), void *arg);
 
 /* Closes all; `on_closed` once, from the loop, when the last connection has gone. */
 void listeners_close(struct listeners *listeners, void (*on_closed)(void *arg), void *arg);

@@ -100,11 +100,12 @@ void options_print_help(FILE *to)
 	for (const struct command *c = commands; c->name; c++) {
 		struct str forms = str_of(c->usage);
 
-		while (!str_empty(forms)) {
+		do {
 			struct str form = str_cut(&forms, '\n');
 
-			fprintf(to, "  %s %.*s\n", c->name, STR_ARG(form));
-		}
+			fprintf(to, "  %s%s%.*s\n", c->name, str_empty(form) ? "" : " ",
+				STR_ARG(form));
+		} while (!str_empty(forms));
 		fprintf(to, "      %s\n", c->help);
 	}
 	fputs("\nExit codes: 0 good, 1 trouble while running, 2 wrong usage or configuration.\n",

@@ -359,3 +359,19 @@ void sip_legs_flow_moved(struct sip_leg_shared *shared, uint64_t from, struct si
 		sip_leg_catch_up(l);
 	}
 }
+
+bool sip_legs_use(const struct sip_leg_shared *shared, const struct sip_flow *flow)
+{
+	for (const struct sip_leg *l = shared->first; l; l = l->next)
+		if (l->flow_id == flow->id)
+			return true;
+	return false;
+}
+
+bool sip_legs_await_page(const struct sip_leg_shared *shared)
+{
+	for (const struct sip_leg *l = shared->first; l; l = l->next)
+		if (l->state == TALKING && l->liveness.flow_lost)
+			return true;
+	return false;
+}

@@ -87,3 +87,7 @@ int sip_leg_dial_again(struct leg *callee, struct str credentials);
 /* From the endpoint's on_flow_closed and the registrar's on_moved. */
 void sip_legs_flow_closed(struct sip_leg_shared *shared, const struct sip_flow *flow);
 void sip_legs_flow_moved(struct sip_leg_shared *shared, uint64_t from, struct sip_flow *to);
+
+/* Is one on that flow? Does one go on without its page's WebSocket? */
+bool sip_legs_use(const struct sip_leg_shared *shared, const struct sip_flow *flow);
+bool sip_legs_await_page(const struct sip_leg_shared *shared);

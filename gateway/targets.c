@@ -14,6 +14,7 @@ struct target {
 	struct sip_uri uri; /* of `text` */
 	struct sip_addr address;
 	bool silent;
+	bool heard; /* it has answered a ping */
 	struct timer ping;
 	struct sip_request *pinging;
 };
@@ -75,7 +76,7 @@ static void set_target(struct target *target, const struct name *name, unsigned 
 	if (!str_empty(str_of(target->text)) && sip_addr_eq(&target->address, address))
 		return; /* the same as before: what is known of it stays */
 	target->address = *address;
-	target->silent = false;
+	target->silent = target->heard = false;
 	snprintf(target->text, sizeof(target->text), "sip:%.*s;transport=%s",
 		 STR_ARG(sip_addr_print(address, mem)), transport_of(name));
 	sip_uri_parse(str_of(target->text), &target->uri);
@@ -178,6 +179,7 @@ static void on_response(void *arg, const struct sip_msg *response)
 	struct target *target = arg;
 
 	target->pinging = NULL;
+	target->heard |= response != NULL;
 	set_silent(target, !response); /* whatever it says, it is there */
 	ping_later(target);
 }
@@ -350,6 +352,14 @@ struct sip_flow *targets_next(struct targets *t, struct targets_walk *walk)
 		set_silent(target, true);
 	}
 	return NULL;
+}
+
+bool targets_answer(const struct targets *t)
+{
+	for (size_t i = 0; i < TARGETS_MOST; i++)
+		if (t->list[i].used && t->list[i].heard && !t->list[i].silent)
+			return true;
+	return false;
 }
 
 bool targets_have(const struct targets *t, const struct sip_flow *flow)

@@ -50,5 +50,8 @@ struct targets_walk {
  * silent, to the next. NULL: none is left. */
 struct sip_flow *targets_next(struct targets *targets, struct targets_walk *walk);
 
+/* Has one of them answered its last ping? */
+bool targets_answer(const struct targets *targets);
+
 /* Did what came by this flow come from one of them? By address and, with UDP, port. */
 bool targets_have(const struct targets *targets, const struct sip_flow *flow);

@@ -91,7 +91,7 @@ static const struct {
 	{ 400, "400 Bad Request\n" },	   { 403, "403 Forbidden\n" },
 	{ 404, "404 Not Found\n" },	   { 405, "405 Method Not Allowed\n" },
 	{ 411, "411 Length Required\n" },  { 413, "413 Content Too Large\n" },
-	{ 426, "426 Upgrade Required\n" },
+	{ 426, "426 Upgrade Required\n" }, { 503, "503 Service Unavailable\n" },
 };
 
 /* `exchange` NULL: headers only. */
@@ -163,6 +163,8 @@ unsigned web_upgrade_refusal(struct lws *wsi)
 
 	if (server->state != WEB_OPEN)
 		return 400;
+	if (server->lets_in && !server->lets_in(server->hooks_arg))
+		return 503;
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
 		return 405;
 	if (!str_ieq(request_header(wsi, WSI_TOKEN_UPGRADE, mem, sizeof(mem)), STR("websocket")))
@@ -202,6 +204,16 @@ static const struct web_file *find(const struct web_server *server, struct str p
 	return web_files_find(server->files, path);
 }
 
+/* Questions of supervisors and load balancers; 0: it is none, else the status. */
+static unsigned probe(const struct web_server *server, struct str path)
+{
+	if (str_eq(path, STR("/healthz")))
+		return 200; /* the loop runs: it has just asked */
+	if (str_eq(path, STR("/readyz")))
+		return !server->is_ready || server->is_ready(server->hooks_arg) ? 200 : 503;
+	return 0;
+}
+
 static int request(struct lws *wsi, struct exchange *exchange)
 {
 	const struct web_server *server = lws_context_user(lws_get_context(wsi));
@@ -216,6 +228,17 @@ static int request(struct lws *wsi, struct exchange *exchange)
 		return respond_error(wsi, exchange, refused ? refused : 405, head);
 
 	struct str path = { uri, n > 0 ? (size_t)n : 0 };
+	unsigned status = probe(server, path);
+	const char *word = status == 200 ? "ok\n" : "not ready\n";
+
+	if (status)
+		return respond(wsi, exchange,
+			       &(struct response){ .status = status,
+						   .type = "text/plain; charset=utf-8",
+						   .body = word,
+						   .bytes = strlen(word),
+						   .head = head });
+
 	const struct web_file *file = find(server, path);
 
 	if (!file)

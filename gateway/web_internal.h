@@ -49,6 +49,9 @@ struct web_server {
 	char **origins;
 	size_t n_origins;
 	struct web_file demo; /* path NULL: none */
+	bool (*is_ready)(void *arg);
+	bool (*lets_in)(void *arg);
+	void *hooks_arg;
 
 	struct web_socket *sockets; /* as many as there are listeners */
 	size_t n_sockets;

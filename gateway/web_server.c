@@ -174,6 +174,9 @@ int web_server_new(const struct web_server_config *config, struct web_server **o
 	snprintf(why, why_bytes, "out of memory");
 	server->loop = config->loop;
 	server->endpoint = config->endpoint;
+	server->is_ready = config->is_ready;
+	server->lets_in = config->lets_in;
+	server->hooks_arg = config->arg;
 	server->max_connections = config->max_connections ? config->max_connections
 							  : WEB_MAX_CONNECTIONS;
 	server->message_ms = config->message_ms ? config->message_ms : WEB_MESSAGE_MS;

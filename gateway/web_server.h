@@ -1,6 +1,7 @@
 /* web_server.h: the HTTP and WebSocket listeners: pages, and SIP over WebSocket
  * (RFC 6455, RFC 7118) for the endpoint.
  *
+ *   probe   --GET----> /healthz: the loop runs; /readyz: new calls are welcome
  *   browser --GET----> page from the index made at start (web_files.h)
  *   browser --WS sip-> struct sip_flow of the endpoint (web_sip.h)
  *
@@ -40,8 +41,13 @@ struct web_server_config {
 	const char *key;
 	const char *const *origins; /* "https://host[:port]", besides our own host */
 	size_t n_origins;
-	const char *root;	 /* folder of the pages; NULL: none */
-	const char *demo_json;	 /* what GET /demo.json answers; NULL: 404 */
+	const char *root;      /* folder of the pages; NULL: none */
+	const char *demo_json; /* what GET /demo.json answers; NULL: 404 */
+	/* What GET /readyz answers: 200 or 503. NULL: 200. */
+	bool (*is_ready)(void *arg);
+	/* May a WebSocket be opened? False: 503. NULL: yes. */
+	bool (*lets_in)(void *arg);
+	void *arg;
 	size_t max_connections;	 /* 0: WEB_MAX_CONNECTIONS */
 	unsigned ping_s, dead_s; /* 0: WEB_PING_S, WEB_DEAD_S */
 	unsigned message_ms;	 /* 0: WEB_MESSAGE_MS */
@@ -60,6 +66,11 @@ const struct sip_addr *web_server_local(const struct web_server *server, size_t 
 
 /* Open WebSockets. */
 size_t web_server_flows(const struct web_server *server);
+
+/* Closes the WebSockets for which `keep` is false with 1012, "service restart": their
+ * clients come back at once, and may be led elsewhere. */
+void web_server_drain(struct web_server *server,
+		      bool (*keep)(void *arg, const struct sip_flow *flow), void *arg);
 
 /* Stops listening and closes all connections (1001): sip_flow_closed() is called
  * for each flow from the loop, then `on_closed` once (may be NULL), then all is

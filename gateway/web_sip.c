@@ -45,6 +45,9 @@ struct web_flow {
 	uint64_t rest_by_ms; /* uv_now() at which the rest of it must have come */
 };
 
+/* Of the registry of close codes; libwebsockets has no name for it. */
+#define SERVICE_RESTART ((enum lws_close_status)1012)
+
 static struct web_flow *flow_of(struct sip_flow *flow)
 {
 	return (struct web_flow *)flow;
@@ -305,6 +308,14 @@ static void closed(struct web_flow *flow)
 	}
 	free(flow->in);
 	flow->in = NULL;
+}
+
+void web_server_drain(struct web_server *server,
+		      bool (*keep)(void *arg, const struct sip_flow *flow), void *arg)
+{
+	for (struct web_flow *flow = server->flows; flow; flow = flow->next)
+		if (!keep(arg, &flow->sip))
+			start_closing(flow, SERVICE_RESTART);
 }
 
 void web_flows_close(struct web_server *server)

@@ -22,7 +22,25 @@ struct fixture {
 	uv_loop_t loop;
 	struct traces *traces;
 	struct control *control;
+	unsigned drains;
 };
+
+static size_t on_drain(void *arg)
+{
+	struct fixture *f = arg;
+
+	return ++f->drains; /* as many calls as it was asked */
+}
+
+static int listen_again(struct fixture *f, struct control **out)
+{
+	return control_new(&(struct control_config){ .loop = &f->loop,
+						     .folder = f->folder,
+						     .traces = f->traces,
+						     .on_drain = on_drain,
+						     .arg = f },
+			   out);
+}
 
 static int make(struct fixture *f)
 {
@@ -34,7 +52,7 @@ static int make(struct fixture *f)
 		return -EIO;
 	snprintf(f->path, sizeof(f->path), "%s/control.sock", f->folder);
 	uv_loop_init(&f->loop);
-	err = control_new(&f->loop, f->folder, f->traces, &f->control);
+	err = listen_again(f, &f->control);
 	traces_begin(f->traces, "7f3a0011");
 	return err;
 }
@@ -130,6 +148,21 @@ static void what_is_not_known_is_closed_without_a_word(void)
 	unmake(&f);
 }
 
+static void drain_is_passed_on_and_answered_with_the_calls_that_run(void)
+{
+	struct fixture f;
+	char mem[4096];
+
+	REQUIRE(make(&f) == 0);
+	CHECK_EQ(ask(&f, STR("drain everything\n"), mem, sizeof(mem)), 0);
+	CHECK_EQ(f.drains, 0);
+	CHECK(ask(&f, STR("drain\n"), mem, sizeof(mem)) > 0);
+	CHECK_STR(str_of(mem), "draining: 1 call running\n");
+	CHECK(ask(&f, STR("drain\n"), mem, sizeof(mem)) > 0);
+	CHECK_STR(str_of(mem), "draining: 2 calls running\n");
+	unmake(&f);
+}
+
 static void a_line_may_come_in_pieces_but_not_without_end(void)
 {
 	struct fixture f;
@@ -179,7 +212,7 @@ static void a_socket_left_by_a_dead_process_is_replaced(void)
 
 	REQUIRE(make(&f) == 0);
 	/* a living one is not */
-	CHECK_EQ(control_new(&f.loop, f.folder, f.traces, &second), -EADDRINUSE);
+	CHECK_EQ(listen_again(&f, &second), -EADDRINUSE);
 	CHECK(!second);
 	control_close(f.control);
 	uv_run(&f.loop, UV_RUN_DEFAULT);
@@ -187,7 +220,7 @@ static void a_socket_left_by_a_dead_process_is_replaced(void)
 	str_copy(str_of(f.path), address.sun_path, sizeof(address.sun_path));
 	CHECK_EQ(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
-	REQUIRE(control_new(&f.loop, f.folder, f.traces, &f.control) == 0);
+	REQUIRE(listen_again(&f, &f.control) == 0);
 	CHECK(ask(&f, STR("trace last\n"), mem, sizeof(mem)) > 0);
 	unmake(&f);
 }
@@ -203,7 +236,7 @@ static void a_file_of_that_name_is_left_alone(void)
 	uv_run(&f.loop, UV_RUN_DEFAULT);
 	fd = open(f.path, O_CREAT | O_WRONLY, 0600);
 	close(fd);
-	CHECK_EQ(control_new(&f.loop, f.folder, f.traces, &control), -EEXIST);
+	CHECK_EQ(listen_again(&f, &control), -EEXIST);
 	CHECK_EQ(unlink(f.path), 0);
 	f.control = NULL;
 	unmake(&f);
@@ -278,13 +311,14 @@ static void no_gateway_and_no_folder_are_told_apart_from_no_call(void)
 	CHECK_EQ(control_ask("/nonexistent", "trace last"), -ECONNREFUSED);
 	CHECK_EQ(control_ask("/nonexistent", "trace last\ntrace all"), -EINVAL);
 	uv_loop_init(&loop);
-	CHECK_EQ(control_new(&loop, NULL, NULL, &control), 0);
+	CHECK_EQ(control_new(&(struct control_config){ .loop = &loop }, &control), 0);
 	CHECK(!control);
 	control_close(NULL);
 	uv_loop_close(&loop);
 }
 
 TESTS(a_question_is_answered_with_the_ladder, what_is_not_known_is_closed_without_a_word,
+      drain_is_passed_on_and_answered_with_the_calls_that_run,
       a_line_may_come_in_pieces_but_not_without_end, only_its_owner_may_open_it,
       a_socket_left_by_a_dead_process_is_replaced, a_file_of_that_name_is_left_alone,
       clients_beyond_the_limit_wait_for_their_turn, closing_ends_clients_too,

@@ -388,21 +388,25 @@ static void pings_choose_the_order(void)
 {
 	set_up();
 	targets_start(targets);
+	CHECK(!targets_answer(targets));
 	struct sip_msg *ping = fake_take(&second);
 	REQUIRE(ping);
 	CHECK_EQ(ping->method, SIP_OPTIONS);
 	fake_reply(&second, ping, 404, "k", "", NULL); /* it is there */
+	CHECK(targets_answer(targets));
 	sip_msg_unref(ping);
 	fake_advance(&net, 2000);
 	struct targets_walk walk = { 0 };
 	CHECK(targets_next(targets, &walk) == &second.flow);
 	CHECK(targets_next(targets, &walk) == &first.flow);
 	CHECK(targets_next(targets, &walk) == NULL);
+	CHECK(!targets_answer(targets)); /* both were silent */
 
 	fake_advance(&net, 10000);
 	ping = fake_last(&first);
 	REQUIRE(ping);
 	fake_reply(&first, ping, 200, "k", "", NULL);
+	CHECK(targets_answer(targets));
 	sip_msg_unref(ping);
 	walk = (struct targets_walk){ 0 };
 	CHECK(targets_next(targets, &walk) == &first.flow);

@@ -61,6 +61,24 @@ static void pages_are_served_over_tls(void)
 	stop();
 }
 
+static void probes_are_answered_in_plain_text(void)
+{
+	struct web_client client;
+
+	start();
+	CHECK(web_client_open(&client, &loop, port, false));
+	CHECK_EQ(ask(&client, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"), 200);
+	CHECK_STR(web_client_header(&client, STR("content-type")), "text/plain; charset=utf-8");
+	CHECK_STR(web_client_header(&client, STR("cache-control")), "no-store");
+	CHECK_STR(web_client_body(&client), "ok\n");
+	CHECK_EQ(ask(&client, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"), 200);
+	CHECK_STR(web_client_body(&client), "ok\n");
+	CHECK_EQ(ask(&client, "HEAD /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"), 200);
+	CHECK_EQ(ask(&client, "GET /healthz/ HTTP/1.1\r\nHost: localhost\r\n\r\n"), 404);
+	web_client_close(&client);
+	stop();
+}
+
 static void demo_json_is_absent_unless_given(void)
 {
 	struct web_client client;
@@ -208,6 +226,6 @@ static void garbage_instead_of_http_ends_the_connection(void)
 }
 
 TESTS(pages_are_served_with_their_headers, pages_are_served_over_tls,
-      demo_json_is_absent_unless_given, no_path_leads_out_of_the_root,
-      only_get_and_head_are_answered_and_no_body_is_awaited,
+      probes_are_answered_in_plain_text, demo_json_is_absent_unless_given,
+      no_path_leads_out_of_the_root, only_get_and_head_are_answered_and_no_body_is_awaited,
       garbage_instead_of_http_ends_the_connection)

@@ -127,6 +127,55 @@ static void a_silent_page_is_pinged_and_a_dead_one_closed(void)
 	stop();
 }
 
+static bool keep_secure(void *arg, const struct sip_flow *flow)
+{
+	(void)arg;
+	return flow->transport->secure;
+}
+
+static bool true_while(void *arg)
+{
+	return *(const bool *)arg;
+}
+
+static void draining_says_1012_to_those_that_are_not_kept_and_lets_nobody_in(void)
+{
+	struct web_client kept, sent_away, late, probe;
+	bool running = true;
+	char why[256];
+
+	REQUIRE(start_with((struct web_server_config){ .is_ready = true_while,
+						       .lets_in = true_while,
+						       .arg = &running },
+			   why, sizeof(why)) == 0);
+	REQUIRE(connect_ws(&kept, true));
+	REQUIRE(connect_ws(&sent_away, false));
+	CHECK(until(&told.opened, 2));
+	CHECK(web_client_open(&probe, &loop, port, false));
+	CHECK_EQ(ask(&probe, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"), 200);
+
+	running = false;
+	web_server_drain(server, keep_secure, NULL);
+	CHECK_EQ(web_client_close_code(&sent_away), 1012);
+	web_client_close(&sent_away);
+	CHECK(until(&told.closed, 1));
+	web_server_drain(server, keep_secure, NULL); /* again: nothing is left to do */
+	turns(20);
+	CHECK_EQ(web_server_flows(server), 1);
+	CHECK_EQ(told.closed, 1);
+
+	CHECK(web_client_open(&late, &loop, port, false));
+	CHECK_EQ(web_client_upgrade(&late, STR(SIP_PROTOCOL)), 503);
+	web_client_close(&late);
+	CHECK_EQ(ask(&probe, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"), 503);
+	CHECK_STR(web_client_body(&probe), "not ready\n");
+	CHECK_STR(web_client_header(&probe, STR("cache-control")), "no-store");
+	CHECK_EQ(ask(&probe, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"), 200);
+	web_client_close(&probe);
+	web_client_close(&kept);
+	stop();
+}
+
 static void the_end_says_1001_to_all_and_frees_everything(void)
 {
 	enum { PAGES = 40 };
@@ -247,5 +296,6 @@ static void idle_connections_of_one_address_are_limited(void)
 TESTS(idle_connections_of_one_address_are_limited, a_taken_port_is_named,
       a_bad_certificate_is_named_before_anything_listens, closing_from_within_a_message_is_safe,
       every_way_to_leave_closes_the_flow_once, a_silent_page_is_pinged_and_a_dead_one_closed,
+      draining_says_1012_to_those_that_are_not_kept_and_lets_nobody_in,
       the_end_says_1001_to_all_and_frees_everything, coming_and_going_leaks_no_descriptor,
       connections_are_limited)
