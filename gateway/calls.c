@@ -22,8 +22,7 @@ void calls_refuse(struct sip_server_tx *tx, const struct cause *cause)
 
 	writer_init(&w, mem, sizeof(mem));
 	sip_header_print(&w, STR("Reason"), cause_print_reason(cause, reason, sizeof(reason)));
-	if (cause->warn)
-		writer_printf(&w, "Warning: %u hookswitch \"%s\"\r\n", cause->warn, cause->detail);
+	cause_print_warning(cause, &w);
 	if (cause->status == 503) {
 		RAND_bytes((unsigned char *)&random, sizeof(random)); /* failing: all the same */
 		writer_put(&w, drain_retry_after(random, retry));

@@ -1,8 +1,6 @@
 /* cause.c: see cause.h. */
 #include "gateway/cause.h"
 
-#include "sdp/writer.h"
-
 const struct cause cause_normal = { .status = 200, .text = "Normal call clearing" };
 const struct cause cause_cancelled = { .status = 487, .text = "Cancelled by the caller" };
 const struct cause cause_elsewhere = { .status = 200, .text = "Call completed elsewhere" };
@@ -78,6 +76,12 @@ struct str cause_print_reason(const struct cause *cause, char *mem, size_t cap)
 	writer_printf(&w, "SIP;cause=%u;text=\"%s\"", cause->status, cause->text);
 	writer_end(&w, &out);
 	return out;
+}
+
+void cause_print_warning(const struct cause *cause, struct writer *w)
+{
+	if (cause->warn)
+		writer_printf(w, "Warning: %u hookswitch \"%s\"\r\n", cause->warn, cause->detail);
 }
 
 bool cause_is_elsewhere(struct str reason)

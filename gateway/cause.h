@@ -1,7 +1,7 @@
 /* cause.h: why a leg or a call ended, in SIP's own terms. */
 #pragma once
 
-#include "sdp/str.h"
+#include "sdp/writer.h"
 
 struct cause {
 	unsigned status;  /* SIP status a caller without an answer gets; 200:
@@ -36,6 +36,9 @@ struct cause cause_of_response(unsigned status);
 
 /* The value of a Reason header (RFC 3326): `SIP;cause=486;text="Busy Here"`. */
 struct str cause_print_reason(const struct cause *cause, char *mem, size_t cap);
+
+/* Adds the Warning line with its CRLF; nothing for a cause without a warning. */
+void cause_print_warning(const struct cause *cause, struct writer *w);
 
 /* Does the value of a CANCEL's Reason say that somebody else has answered? */
 bool cause_is_elsewhere(struct str reason);

@@ -14,8 +14,7 @@ static int refuse_with(struct sip_leg *l, const struct cause *cause)
 
 	writer_init(&w, mem, sizeof(mem));
 	sip_header_print(&w, STR("Reason"), cause_print_reason(cause, reason, sizeof(reason)));
-	if (cause->warn)
-		writer_printf(&w, "Warning: %u hookswitch \"%s\"\r\n", cause->warn, cause->detail);
+	cause_print_warning(cause, &w);
 	if (status == 503)
 		writer_put(&w, STR("Retry-After: 10\r\n"));
 	writer_end(&w, &headers);

@@ -10,8 +10,6 @@
  * change and no transaction is open, so of several changes only the last is told. */
 #include "gateway/sip_leg_internal.h"
 
-#include <stdio.h>
-
 static const char *name_of(enum sdp_direction direction)
 {
 	static const char *const names[] = { [SDP_SENDRECV] = "sendrecv",
@@ -129,12 +127,14 @@ void sip_leg_on_reoffer_acked(void *arg, const struct sip_msg *ack)
 
 static void reject(struct sip_leg *l, const struct cause *cause)
 {
-	char warning[320] = "";
+	char mem[320];
+	struct writer w;
+	struct str warning = { NULL, 0 };
 
-	if (cause->warn)
-		snprintf(warning, sizeof(warning), "Warning: %u hookswitch \"%s\"\r\n", cause->warn,
-			 cause->detail);
-	sip_invite_reject(l->invite, cause->status, str_of(warning));
+	writer_init(&w, mem, sizeof(mem));
+	cause_print_warning(cause, &w);
+	writer_end(&w, &warning);
+	sip_invite_reject(l->invite, cause->status, warning);
 }
 
 /* The session has restarted ICE and told its new credentials. */
