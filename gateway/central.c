@@ -172,16 +172,11 @@ struct targets *central_targets(struct central *c)
 	return c->targets;
 }
 
-bool central_options(struct central *c, struct sip_server_tx *tx, const struct sip_msg *request)
+unsigned central_options(struct central *c, const struct sip_flow *from,
+			 const struct sip_msg *request)
 {
 	struct sip_flow *to;
-	unsigned status;
 
-	if (!sip_msg_has(request, SIP_HEADER_ROUTE))
-		return false;
-	status = edge_route(c->edge, sip_server_tx_flow(tx), request, &to);
-	if (status == 200 || status == 404)
-		return false;
-	sip_respond(tx, &(struct sip_answer){ .status = status });
-	return true;
+	return sip_msg_has(request, SIP_HEADER_ROUTE) ? edge_route(c->edge, from, request, &to)
+						      : 404;
 }

@@ -24,7 +24,7 @@ void central_start(struct central *central); /* once sockets are open */
 struct edge *central_edge(struct central *central);
 struct targets *central_targets(struct central *central);
 
-/* An OPTIONS of the registrar to a page whose flow has gone, or with a token that is
- * none, is answered so, and true given; otherwise it is for us to answer. */
-bool central_options(struct central *central, struct sip_server_tx *tx,
-		     const struct sip_msg *request);
+/* Is this OPTIONS of the registrar for a page? 200: it is there; 403, 430: with a token
+ * that is none, or of a flow that has gone; 404: it is for us. */
+unsigned central_options(struct central *central, const struct sip_flow *from,
+			 const struct sip_msg *request);

@@ -103,6 +103,7 @@ struct config {
 		uint64_t reconnect_timeout_ms;
 		uint64_t page_timeout_ms;
 		uint64_t phone_timeout_ms; /* 0: for ever */
+		uint64_t drain_delay_ms;
 		uint64_t drain_timeout_ms;
 		uint32_t max; /* calls at a time */
 	} calls;

@@ -73,6 +73,8 @@ const struct config_key config_keys[] = {
 	  "1 to 3600 seconds", NULL },
 	{ "calls", "phone_timeout", CONFIG_DURATION, 0, 86400, "60", FIELD(calls.phone_timeout_ms),
 	  "0 to 86400 seconds", NULL },
+	{ "calls", "drain_delay", CONFIG_DURATION, 0, 3600, "0", FIELD(calls.drain_delay_ms),
+	  "0 to 3600 seconds", NULL },
 	{ "calls", "drain_timeout", CONFIG_DURATION, 0, 86400, "0", FIELD(calls.drain_timeout_ms),
 	  "0 to 86400 seconds", NULL },
 	{ "calls", "max", CONFIG_NUMBER, 1, 20000, "1000", FIELD(calls.max),

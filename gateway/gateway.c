@@ -1,67 +1,21 @@
 /* gateway.c: see gateway.h. */
-#include "gateway/gateway.h"
+#include "gateway/gateway_internal.h"
 
 #include "dtls/certificate.h"
 #include "gateway/auth.h"
-#include "gateway/calls.h"
 #include "gateway/control.h"
-#include "gateway/central.h"
 #include "gateway/domains.h"
-#include "gateway/drain.h"
-#include "gateway/listeners.h"
 #include "gateway/log.h"
 #include "gateway/mailbox.h"
-#include "gateway/registrar.h"
-#include "gateway/storage.h"
 #include "gateway/trace.h"
 #include "gateway/version.h"
 #include "sip/digest.h"
 
 #include <errno.h>
-#include <openssl/rand.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
-
-enum {
-	GATEWAY_STOP_MS = 5000,	     /* for the BYEs to be answered */
-	GATEWAY_DRAIN_STEP_MS = 500, /* how often pages without a call are sent away */
-};
-
-/*   RUNNING --SIGTERM with drain_timeout, `hookswitch drain`--> DRAINING
- *   RUNNING --signal, trouble--> STOPPING
- *   DRAINING --last call ended, drain_timeout, signal--> STOPPING */
-enum state { RUNNING, DRAINING, STOPPING };
-
-struct gateway {
-	struct config *config;
-	const struct gateway_hooks *hooks;
-	int err; /* why it ends; 0: asked to */
-
-	uv_loop_t loop;
-	uv_prepare_t before_waiting;
-	uv_timer_t sip_timer, stop_timer, drain_timer;
-	uv_signal_t signals[2];
-	enum state state;
-	bool signalled, handles_closed;
-
-	struct mailbox *answers; /* of the storage */
-	struct storage *storage;
-	struct dtls_certificate *certificate;
-	struct workers *workers;
-	struct sip_endpoint *endpoint;
-	struct sip_digest_server *digest;
-	struct domains *domains;
-	struct auth *auth;
-	struct registrar *registrar;
-	struct central *central; /* in place of storage, digest, auth and registrar */
-	struct traces *traces;
-	struct listeners *listeners;
-	struct calls *calls;
-	struct control *control;
-};
 
 static uint64_t unix_ms(void *arg)
 {
@@ -71,101 +25,6 @@ static uint64_t unix_ms(void *arg)
 	clock_gettime(CLOCK_REALTIME, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
-
-/* ---- what the endpoint tells ---- */
-
-static void answer_options(struct sip_server_tx *tx)
-{
-	sip_respond(tx, &(struct sip_answer){
-				.status = 200,
-				.headers = STR("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, "
-					       "UPDATE, INFO, REGISTER\r\n"
-					       "Accept: application/sdp\r\n"),
-			});
-}
-
-/* New registrations are for others; those of running calls stay. */
-static bool refuse_register(struct gateway *g, struct sip_server_tx *tx,
-			    const struct sip_msg *request)
-{
-	const struct sip_flow *flow = sip_server_tx_flow(tx);
-	char mem[DRAIN_RETRY_TEXT];
-	struct drain_register r;
-	uint32_t random = 0;
-
-	if (g->state == RUNNING)
-		return false;
-	r = (struct drain_register){ .has_call = flow && calls_use(g->calls, flow),
-				     .page_is_away = calls_await_page(g->calls),
-				     .expires = sip_msg_header(request, SIP_HEADER_EXPIRES) };
-	if (drain_lets_register(&r))
-		return false;
-	RAND_bytes((unsigned char *)&random, sizeof(random)); /* failing: all the same */
-	sip_respond(tx, &(struct sip_answer){ .status = 503,
-					      .headers = drain_retry_after(random, mem) });
-	return true;
-}
-
-static void on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *request)
-{
-	struct gateway *g = arg;
-
-	if (!g->calls) { /* stopping: connections that are not closed yet */
-		sip_respond(tx, &(struct sip_answer){ .status = 503 });
-		return;
-	}
-	switch (request->method) {
-	case SIP_INVITE:
-		calls_invite(g->calls, tx, request);
-		break;
-	case SIP_REGISTER:
-		if (refuse_register(g, tx, request))
-			break;
-		if (g->central)
-			edge_register(central_edge(g->central), tx, request);
-		else
-			registrar_request(g->registrar, tx, request);
-		break;
-	case SIP_OPTIONS:
-		if (!g->central || !central_options(g->central, tx, request))
-			answer_options(tx);
-		break;
-	default:
-		sip_respond(tx, &(struct sip_answer){
-					.status = 405,
-					.headers = STR("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, "
-						       "REGISTER\r\n"),
-				});
-	}
-}
-
-static void on_flow_closed(void *arg, struct sip_flow *flow)
-{
-	struct gateway *g = arg;
-
-	if (g->calls) /* the last flows close when all these are gone */
-		calls_flow_closed(g->calls, flow);
-	if (g->registrar)
-		registrar_flow_closed(g->registrar, flow);
-	if (g->central)
-		edge_flow_closed(central_edge(g->central), flow);
-	else if (g->config->registrar.mode == CONFIG_MODE_BUILT_IN)
-		auth_flow_closed(g->auth, flow); /* what it keeps is in the flow */
-}
-
-static void on_wire(void *arg, const struct sip_flow *flow, bool sent, struct str text,
-		    struct str call_id)
-{
-	struct gateway *g = arg;
-
-	traces_wire_of(g->traces, call_id, flow, sent, text);
-}
-
-static const struct sip_endpoint_events endpoint_events = {
-	.on_request = on_request,
-	.on_flow_closed = on_flow_closed,
-	.on_wire = on_wire,
-};
 
 /* ---- what the registrar and the calls ask for ---- */
 
@@ -226,165 +85,6 @@ static void on_before_waiting(uv_prepare_t *prepare)
 		uv_timer_start(&g->sip_timer, on_sip_timer, due > now ? due - now : 0, 0);
 }
 
-/* ---- stopping ---- */
-
-static void close_handles(struct gateway *g)
-{
-	if (g->handles_closed)
-		return;
-	g->handles_closed = true;
-	uv_close((uv_handle_t *)&g->before_waiting, NULL);
-	uv_close((uv_handle_t *)&g->sip_timer, NULL);
-	uv_close((uv_handle_t *)&g->stop_timer, NULL);
-	uv_close((uv_handle_t *)&g->drain_timer, NULL);
-	for (size_t i = 0; i < 2; i++)
-		uv_close((uv_handle_t *)&g->signals[i], NULL);
-	if (g->answers)
-		mailbox_close(g->answers);
-}
-
-static void on_listeners_closed(void *arg)
-{
-	struct gateway *g = arg;
-
-	workers_stop(g->workers); /* the last media has said its RTCP BYE */
-	storage_close(g->storage);
-	g->storage = NULL;
-	close_handles(g);
-}
-
-static bool has_call(void *arg, const struct sip_flow *flow)
-{
-	const struct gateway *g = arg;
-
-	return g->calls && calls_use(g->calls, flow);
-}
-
-static void end_of_calls(struct gateway *g)
-{
-	bool drained = uv_is_active((uv_handle_t *)&g->drain_timer);
-
-	uv_timer_stop(&g->stop_timer);
-	uv_timer_stop(&g->drain_timer);
-	/* What did not end in time, and the questions that are still open: none of
-	 * them may be answered once its asker has gone. */
-	calls_free(g->calls);
-	registrar_free(g->registrar);
-	auth_free(g->auth);
-	central_free(g->central);
-	g->central = NULL;
-	g->calls = NULL;
-	g->registrar = NULL;
-	g->auth = NULL;
-	control_close(g->control);
-	g->control = NULL;
-	if (drained)
-		listeners_drain(g->listeners, has_call, g);
-	listeners_close(g->listeners, on_listeners_closed, g);
-}
-
-static void stop(struct gateway *g, int err);
-
-/* The limit of draining or stopping, or there are no calls any more. */
-static void on_stop_timer(uv_timer_t *timer)
-{
-	struct gateway *g = timer->data;
-
-	if (g->state == DRAINING) {
-		log_info("drained: ending calls=%zu", calls_count(g->calls));
-		stop(g, 0);
-	} else {
-		end_of_calls(g);
-	}
-}
-
-/* From within a call's last event: all else waits for the next turn of the loop. */
-static void on_calls_empty(void *arg)
-{
-	struct gateway *g = arg;
-
-	uv_timer_start(&g->stop_timer, on_stop_timer, 0, 0);
-}
-
-static void stop(struct gateway *g, int err)
-{
-	if (g->state == STOPPING)
-		return;
-	g->state = STOPPING;
-	g->err = err;
-	uv_timer_start(&g->stop_timer, on_stop_timer, GATEWAY_STOP_MS, 0);
-	calls_stop(g->calls, on_calls_empty, g);
-}
-
-/* A page that lost its WebSocket in a call may be on its way back on a new one. */
-static void on_drain_timer(uv_timer_t *timer)
-{
-	struct gateway *g = timer->data;
-
-	if (!calls_await_page(g->calls))
-		listeners_drain(g->listeners, has_call, g);
-}
-
-static void drain(struct gateway *g)
-{
-	uint64_t most_ms = g->config->calls.drain_timeout_ms;
-
-	if (g->state != RUNNING)
-		return;
-	g->state = DRAINING;
-	log_info("draining: calls=%zu", calls_count(g->calls));
-	listeners_drain(g->listeners, has_call, g);
-	uv_timer_start(&g->drain_timer, on_drain_timer, GATEWAY_DRAIN_STEP_MS,
-		       GATEWAY_DRAIN_STEP_MS);
-	if (most_ms)
-		uv_timer_start(&g->stop_timer, on_stop_timer, most_ms, 0);
-	calls_drain(g->calls, on_calls_empty, g);
-}
-
-static size_t on_drain(void *arg)
-{
-	struct gateway *g = arg;
-
-	drain(g);
-	return calls_count(g->calls);
-}
-
-static bool is_ready(void *arg)
-{
-	const struct gateway *g = arg;
-
-	return g->state == RUNNING && (!g->central || targets_answer(central_targets(g->central)));
-}
-
-/* While draining, for pages that come back to their call. */
-static bool lets_in(void *arg)
-{
-	const struct gateway *g = arg;
-
-	return g->state == RUNNING || (g->calls && calls_await_page(g->calls));
-}
-
-static void on_signal(uv_signal_t *handle, int signum)
-{
-	struct gateway *g = handle->data;
-
-	if (g->state == STOPPING || g->signalled) {
-		log_warn("second signal: ending at once");
-		if (g->hooks && g->hooks->on_abort)
-			g->hooks->on_abort(g->hooks->arg);
-		log_stop();
-		_exit(1);
-	}
-	g->signalled = true;
-	if (g->state == RUNNING && signum == SIGTERM && g->config->calls.drain_timeout_ms) {
-		drain(g);
-		return;
-	}
-	log_info("signal %s: ending calls=%zu", signum == SIGINT ? "SIGINT" : "SIGTERM",
-		 calls_count(g->calls));
-	stop(g, 0);
-}
-
 /* ---- starting ---- */
 
 static void on_loaded(void *arg, int err)
@@ -395,14 +95,14 @@ static void on_loaded(void *arg, int err)
 		return;
 	if (err) {
 		log_error("the registrations in %s cannot be read", g->config->registrar.database);
-		stop(g, err);
+		gateway_stop(g, err);
 		return;
 	}
-	err = listeners_open(
-		g->listeners,
-		&(struct listeners_hooks){ .is_ready = is_ready, .lets_in = lets_in, .arg = g });
+	err = listeners_open(g->listeners, &(struct listeners_hooks){ .is_ready = gateway_is_ready,
+								      .lets_in = gateway_lets_in,
+								      .arg = g });
 	if (err) {
-		stop(g, err);
+		gateway_stop(g, err);
 		return;
 	}
 	if (g->central)
@@ -528,7 +228,7 @@ static int start(struct gateway *g)
 		g->signals[i].data = g;
 	}
 	err = sip_endpoint_new(
-		&(struct sip_endpoint_config){ .events = &endpoint_events,
+		&(struct sip_endpoint_config){ .events = &gateway_events,
 					       .arg = g,
 					       .product = "Hookswitch/" HOOKSWITCH_VERSION,
 					       .now_ms = uv_now(&g->loop) },
@@ -556,7 +256,7 @@ static int start(struct gateway *g)
 		err = control_new(&(struct control_config){ .loop = &g->loop,
 							    .folder = g->config->gateway.state,
 							    .traces = g->traces,
-							    .on_drain = on_drain,
+							    .on_drain = gateway_drain,
 							    .arg = g },
 				  &g->control);
 	if (!err && !is_central)
@@ -565,7 +265,7 @@ static int start(struct gateway *g)
 		return err;
 	uv_prepare_start(&g->before_waiting, on_before_waiting);
 	for (size_t i = 0; i < 2; i++)
-		uv_signal_start(&g->signals[i], on_signal, signums[i]);
+		uv_signal_start(&g->signals[i], gateway_on_signal, signums[i]);
 	if (is_central)
 		on_loaded(g, 0);
 	return 0;
@@ -623,7 +323,7 @@ int gateway_run(struct config *config, const struct gateway_hooks *hooks)
 		central_free(g->central);
 		g->central = NULL;
 		workers_stop(g->workers);
-		close_handles(g);
+		gateway_close_handles(g);
 	}
 	uv_run(&g->loop, UV_RUN_DEFAULT);
 	if (!err)

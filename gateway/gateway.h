@@ -13,5 +13,6 @@ struct gateway_hooks {
 };
 
 /* Runs until SIGTERM or SIGINT; a second one ends it at once. Calls then running
- * get their BYE; with drain_timeout, SIGTERM lets them go on until then. 0, or -E... after an error in the log: it could not start. */
+ * get their BYE; with drain_timeout, SIGTERM lets them go on until
+ * then. 0, or -E... after an error in the log: it could not start. */
 int gateway_run(struct config *config, const struct gateway_hooks *hooks);

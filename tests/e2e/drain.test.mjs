@@ -10,10 +10,11 @@ import { openWs } from "./wsclient.mjs";
 
 const scene = setScene({ config: { calls: { drain_timeout: 60 } } });
 
-async function restart(seconds) {
+async function restart(seconds, delaySeconds = 0) {
 	assert.equal(await scene.gateway.stop(), 0);
 	const text = readFileSync(scene.gateway.file, "utf8");
-	writeFileSync(scene.gateway.file, text.replace(/drain_timeout = \d+/, `drain_timeout = ${seconds}`));
+	const lines = `drain_delay = ${delaySeconds}\ndrain_timeout = ${seconds}`;
+	writeFileSync(scene.gateway.file, text.replace(/(drain_delay = \d+\n)?drain_timeout = \d+/, lines));
 	await scene.gateway.start();
 }
 
@@ -54,6 +55,7 @@ scene.test("SIGTERM with drain_timeout: the call goes on, all that is new is sen
 	assert.deepEqual([await probe("healthz"), await probe("readyz")], [200, 503]);
 	assertSentAway(await spare.invite("1000", { body: phoneSdp(9000) }));
 	assertSentAway(await spare.register());
+	assertSentAway(await spare.ask("OPTIONS")); // a dispatcher turns to others
 	assert.notEqual((await spare.register({ expires: 0 })).status, 503, "who leaves may leave");
 	await assert.rejects(openWs(scene.gateway.url.replace("http", "ws")), { statusCode: 503 });
 
@@ -109,6 +111,34 @@ scene.test("hookswitch drain without drain_timeout waits for the calls; SIGTERM 
 	assert.equal(await scene.gateway.child.ended(), 0);
 	await phone.waitFor("CALL_CLOSED");
 	await assert.rejects(scene.gateway.run(["drain"]), /no gateway runs/);
+	await scene.gateway.start();
+});
+
+scene.test("drain_delay: load balancers and dispatchers are told first, and all else goes on until then", async () => {
+	await restart(60, 2);
+	const url = scene.gateway.url.replace("http", "ws");
+	const bob = await openWs(url, { user: "bob", password: scene.accounts.bob });
+	const spare = await openUdp(scene.gateway.sip, { user: "1001", password: scene.accounts[1001] });
+	assert.equal((await spare.ask("OPTIONS")).status, 200);
+	const begun = Date.now();
+	scene.gateway.child.kill("SIGTERM");
+	await scene.gateway.child.waitForLine(/about to drain: calls=0/);
+	assertSentAway(await spare.ask("OPTIONS"));
+	assert.deepEqual([await probe("healthz"), await probe("readyz")], [200, 503]);
+	assert.equal((await bob.ask("OPTIONS")).status, 200, "a page's connection is as good as ever");
+	assert.equal((await bob.register()).status, 200);
+	await (await openWs(url)).close();
+	assert.equal((await spare.invite("bob", { body: phoneSdp(9000), ack: false, ms: 300 }).catch(() => undefined)), undefined);
+	await bob.waitForRequest("INVITE");
+	assert.equal(bob.closed, undefined);
+	assert.ok(Date.now() - begun < 1_900, "too slow a machine to tell");
+
+	await draining(1); // the call of just now
+	bob.respond(await bob.waitForRequest("INVITE"), 486);
+	assert.equal((await bob.whenClosed).code, 1012);
+	assert.equal(await scene.gateway.child.ended(), 0);
+	assert.ok(Date.now() - begun >= 1_900);
+	await spare.close();
 	await scene.gateway.start();
 });
 

@@ -60,6 +60,7 @@ static void an_empty_file_means_the_defaults(void)
 	CHECK_EQ(c->calls.reconnect_timeout_ms, 120000);
 	CHECK_EQ(c->calls.page_timeout_ms, 15000);
 	CHECK_EQ(c->calls.phone_timeout_ms, 60000);
+	CHECK_EQ(c->calls.drain_delay_ms, 0);
 	CHECK_EQ(c->calls.drain_timeout_ms, 0);
 	CHECK_EQ(c->log.level, LOG_LEVEL_INFO);
 	CHECK(!c->log.json);
