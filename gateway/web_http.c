@@ -1,8 +1,8 @@
 /* web_http.c: HTTP requests: GET and HEAD of the pages, and the gate through
  * which upgrades pass. Protocol 0 of libwebsockets: it gets everything that is
  * not an established "sip" WebSocket, also the life and death of connections. */
+#include "gateway/web_guard.h"
 #include "gateway/web_internal.h"
-#include "gateway/web_origin.h"
 
 #include <libwebsockets.h>
 
@@ -131,60 +131,39 @@ static struct str request_header(struct lws *wsi, enum lws_token_indexes token, 
 	return (struct str){ mem, (size_t)n };
 }
 
-/* libwebsockets waits for ever for a chunked body or one of negative length. */
-static unsigned body_refusal(struct lws *wsi, bool has_body)
-{
-	char mem[32];
-	struct str length = request_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, mem, sizeof(mem));
-	uint64_t bytes = 0;
+enum { HEADER = 512 }; /* octets of one that is looked at */
 
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
-		return 411;
-	if (str_empty(length))
-		return has_body ? 411 : 0;
-	if (!str_to_u64(length, 0, UINT64_MAX, &bytes))
-		return 411;
-	return bytes > (has_body ? MAX_BODY : 0) ? 413 : 0;
-}
-
-static bool lists_sip(struct str protocols)
+/* The headers that decide, in `mem`. */
+static struct web_request request_of(struct lws *wsi, char mem[8][HEADER])
 {
-	while (!str_empty(protocols))
-		if (str_eq(str_trim(str_cut(&protocols, ',')), STR("sip")))
-			return true;
-	return false;
+	return (struct web_request){
+		.get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0,
+		.upgrade = request_header(wsi, WSI_TOKEN_UPGRADE, mem[0], HEADER),
+		.version = request_header(wsi, WSI_TOKEN_VERSION, mem[1], HEADER),
+		.key = request_header(wsi, WSI_TOKEN_KEY, mem[2], HEADER),
+		.protocols = request_header(wsi, WSI_TOKEN_PROTOCOL, mem[3], HEADER),
+		.origin = request_header(wsi, WSI_TOKEN_ORIGIN, mem[4], HEADER),
+		.host = request_header(wsi, WSI_TOKEN_HOST, mem[5], HEADER),
+		.content_length = request_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, mem[6],
+						 HEADER),
+		.transfer_encoding = request_header(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING, mem[7],
+						    HEADER),
+	};
 }
 
 unsigned web_upgrade_refusal(struct lws *wsi)
 {
 	const struct web_server *server = lws_context_user(lws_get_context(wsi));
-	char mem[512], host_mem[512];
-	struct str origin, host;
+	char mem[8][HEADER];
+	const struct web_request request = request_of(wsi, mem);
+	const struct web_door door = {
+		.open = server->state == WEB_OPEN,
+		.lets_in = !server->lets_in || server->lets_in(server->hooks_arg),
+		.origins = (const char *const *)server->origins,
+		.n_origins = server->n_origins,
+	};
 
-	if (server->state != WEB_OPEN)
-		return 400;
-	if (server->lets_in && !server->lets_in(server->hooks_arg))
-		return 503;
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
-		return 405;
-	if (!str_ieq(request_header(wsi, WSI_TOKEN_UPGRADE, mem, sizeof(mem)), STR("websocket")))
-		return 400;
-	if (body_refusal(wsi, false))
-		return body_refusal(wsi, false);
-	if (!str_eq(request_header(wsi, WSI_TOKEN_VERSION, mem, sizeof(mem)), STR("13")))
-		return 426;
-	if (request_header(wsi, WSI_TOKEN_KEY, mem, sizeof(mem)).n != 24)
-		return 400;
-	if (!lists_sip(request_header(wsi, WSI_TOKEN_PROTOCOL, mem, sizeof(mem))))
-		return 400;
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) <= 0)
-		return 0; /* not a browser */
-	origin = request_header(wsi, WSI_TOKEN_ORIGIN, mem, sizeof(mem));
-	host = request_header(wsi, WSI_TOKEN_HOST, host_mem, sizeof(host_mem));
-	return web_origin_allowed(origin, host, (const char *const *)server->origins,
-				  server->n_origins)
-		       ? 0
-		       : 403;
+	return web_guard_refusal(&request, &door);
 }
 
 /* >0: answered here; <0: hang up; 0: the upgrade may go on. */
@@ -221,7 +200,9 @@ static int request(struct lws *wsi, struct exchange *exchange)
 	int n = 0, method = lws_http_get_uri_and_method(wsi, &uri, &n);
 	bool head = method == LWSHUMETH_HEAD;
 	bool read_only = head || method == LWSHUMETH_GET;
-	unsigned refused = body_refusal(wsi, !read_only);
+	char headers[8][HEADER];
+	const struct web_request asked = request_of(wsi, headers);
+	unsigned refused = web_guard_body_refusal(&asked, read_only, read_only ? 0 : MAX_BODY);
 
 	memset(exchange, 0, sizeof(*exchange));
 	if (refused || !read_only)

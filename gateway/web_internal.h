@@ -2,7 +2,7 @@
  *
  *   web_listen.c   sockets accepted, within limits --> libwebsockets
  *   web_server.c   the libwebsockets context: start and end
- *   web_http.c     requests: pages, and which upgrades are let through
+ *   web_http.c     requests: pages, and which upgrades are let through, as web_guard.c says
  *   web_sip.c      an established WebSocket as a flow of the endpoint
  *
  * Signalling loop only. */

@@ -4,6 +4,7 @@
  * libwebsockets. */
 #define _GNU_SOURCE /* accept4 */
 #include "gateway/log.h"
+#include "gateway/web_guard.h"
 #include "gateway/web_internal.h"
 
 #include <errno.h>
@@ -60,11 +61,16 @@ void web_conn_gone(struct web_conn *conn)
 	free(conn);
 }
 
-static bool too_many(const struct web_server *server, unsigned source)
+static bool has_room(const struct web_server *server, unsigned source)
 {
-	return server->connections >= server->max_connections ||
-	       server->pending >= WEB_MAX_PENDING ||
-	       server->pending_from[source] >= WEB_MAX_PENDING_FROM;
+	return web_guard_has_room(&(struct web_load){
+		.connections = server->connections,
+		.max_connections = server->max_connections,
+		.pending = server->pending,
+		.max_pending = WEB_MAX_PENDING,
+		.pending_from = server->pending_from[source],
+		.max_pending_from = WEB_MAX_PENDING_FROM,
+	});
 }
 
 static void set_options(int fd)
@@ -80,7 +86,7 @@ static void take(struct web_socket *socket, int fd, const struct sip_addr *remot
 {
 	struct web_server *server = socket->server;
 	unsigned source = source_slot(server, remote);
-	struct web_conn *conn = too_many(server, source) ? NULL : calloc(1, sizeof(*conn));
+	struct web_conn *conn = has_room(server, source) ? calloc(1, sizeof(*conn)) : NULL;
 
 	if (!conn) {
 		close(fd);

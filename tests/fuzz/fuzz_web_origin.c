@@ -1,4 +1,4 @@
-/* The guard of WebSocket upgrades: the Origin header, a line feed, the Host header. */
+/* Origins of pages that open WebSockets: the Origin header, a line feed, the Host header. */
 #include "gateway/web_origin.h"
 #include "tests/fuzz/fuzz.h"
 
