@@ -98,7 +98,7 @@ static void in_new(struct call *call, struct leg *from, const struct leg_event *
 	case LEG_ANSWERED:
 	case LEG_CONFIRMED:
 	case LEG_KEY:
-	case LEG_DIRECTION:
+	case LEG_CHANGED:
 		break; /* nobody has been dialed */
 	}
 }
@@ -148,7 +148,7 @@ static void in_dialing(struct call *call, struct leg *from, const struct leg_eve
 		break;
 	case LEG_READY:
 	case LEG_CONFIRMED:
-	case LEG_DIRECTION:
+	case LEG_CHANGED:
 		break;
 	}
 }
@@ -161,7 +161,7 @@ static void in_talking(struct call *call, struct leg *from, const struct leg_eve
 	case LEG_KEY:
 		pass_key(call, from, event);
 		break;
-	case LEG_DIRECTION:
+	case LEG_CHANGED:
 		to->ops->follow(to, from);
 		join(call);
 		break;

@@ -21,8 +21,8 @@ struct call;
 struct call_events {
 	/* Each move, for log and trace. */
 	void (*on_state)(void *arg, struct call *call, enum call_state from, enum call_state to);
-	/* Both legs have media: let them hear each other. Again when one of them holds
-	 * or lets go. */
+	/* Both legs have media: let them hear each other. Again when one of them holds,
+	 * lets go or uses another codec. */
 	void (*on_join)(void *arg, struct call *call, struct leg *caller, struct leg *callee);
 	/* Last; the owner frees the call, also in here. */
 	void (*on_ended)(void *arg, struct call *call, const struct cause *cause);

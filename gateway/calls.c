@@ -180,7 +180,7 @@ static void on_caller_event(void *owner, struct leg *leg, const struct leg_event
 	case LEG_ANSWERED:
 	case LEG_CONFIRMED:
 	case LEG_KEY:
-	case LEG_DIRECTION:
+	case LEG_CHANGED:
 	case LEG_LOST:
 		break;
 	}

@@ -136,7 +136,7 @@ static void while_trying(struct fork *fork, struct leg *from, const struct leg_e
 		break;
 	case LEG_READY:
 	case LEG_CONFIRMED:
-	case LEG_DIRECTION:
+	case LEG_CHANGED:
 	case LEG_LOST:
 		break;
 	}
@@ -153,7 +153,7 @@ static void once_answered(struct fork *fork, struct leg *from, const struct leg_
 		from->ops->hang_up(from, &cause_elsewhere);
 	} else if ((event->kind == LEG_KEY || event->kind == LEG_LOST) && from == fork->ear) {
 		pass_up(fork, event);
-	} else if (event->kind == LEG_DIRECTION && from == fork->ear) {
+	} else if (event->kind == LEG_CHANGED && from == fork->ear) {
 		take_ear(fork, from);
 		pass_up(fork, event);
 	}

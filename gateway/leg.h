@@ -16,7 +16,7 @@ enum leg_event_kind {
 	LEG_EARLY,     /* callee: it has media before the answer */
 	LEG_ANSWERED,  /* callee: with media */
 	LEG_CONFIRMED, /* caller: its ACK is there */
-	LEG_DIRECTION, /* in the call: it holds or lets go; see leg.peer */
+	LEG_CHANGED,   /* in the call: it holds, lets go, or has another codec; see leg */
 	LEG_KEY,       /* a telephone key that came by signalling */
 	LEG_LOST,      /* its peer or its media is gone: it is about to hang up */
 	LEG_ENDED,     /* exactly once, last */
@@ -45,8 +45,8 @@ struct leg_ops {
 	/* Lets its peer hear a telephone key (RFC 4733); nothing if it cannot. */
 	void (*key)(struct leg *leg, char digit, unsigned duration_ms);
 
-	/* The other side holds or lets go (its `peer` says what it wants): ours is told
-	 * when it can be, if anything changes for it. */
+	/* The other side has changed: it holds or lets go (its `peer` says what it wants), or
+	 * uses another codec. Ours is told when it can be, if anything changes for it. */
 	void (*follow)(struct leg *leg, const struct leg *other);
 
 	/* Ends it in whatever way its state needs; LEG_ENDED follows, always.

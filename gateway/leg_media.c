@@ -186,6 +186,7 @@ static int take(struct leg_media *m, struct str text, bool is_answer, struct cau
 	m->stream = stream;
 	m->agreed_text = (struct str){ copy, text.n };
 	m->answering = !is_answer;
+	m->follows = NULL;
 	return 0;
 
 out_of_memory:
@@ -217,6 +218,16 @@ static int print(struct leg_media *m, struct str *out)
 	m->text = text;
 	*out = text;
 	return 0;
+}
+
+/* The same; the formats live on the caller's stack. */
+static int print_formats(struct leg_media *m, struct str *out)
+{
+	int err = print(m, out);
+
+	m->local.formats = NULL;
+	m->local.n_formats = 0;
+	return err;
 }
 
 static void fill_local(struct leg_media *m)
@@ -317,22 +328,45 @@ void leg_media_prefer(struct leg_media *m, const struct codec *codec)
 	}
 }
 
+void leg_media_follow(struct leg_media *m, const struct codec *codec)
+{
+	m->follows = NULL;
+	for (size_t i = 0; i < m->n_formats && codec != leg_media_codec(m); i++)
+		if (codec && m->codecs[i] == codec)
+			m->follows = codec;
+}
+
+static size_t place_of(const struct leg_media *m, const struct codec *codec)
+{
+	size_t at = 0;
+
+	while (m->codecs[at] != codec)
+		at++;
+	return at;
+}
+
 int leg_media_offer(struct leg_media *m, struct str *out)
 {
+	struct sdp_format formats[LEG_MEDIA_FORMATS];
+	size_t n = 0;
+
 	if (!m->ready)
 		return -EINVAL;
-	if (m->remote) {
-		put_first(m, m->stream.codec.ours); /* the codec in use stays */
+	if (m->remote) { /* the codec in use stays, or makes room for one */
+		put_first(m, m->follows ? place_of(m, m->follows) : m->stream.codec.ours);
 		keep_numbers(m);
 	}
+	for (size_t i = 0; i < m->n_formats; i++)
+		if (!m->follows || i == 0 || !m->codecs[i])
+			formats[n++] = m->formats[i];
 	m->said = m->wanted;
 	m->asked = false;
 	fill_local(m);
-	m->local.formats = m->formats;
-	m->local.n_formats = m->n_formats;
+	m->local.formats = formats;
+	m->local.n_formats = n;
 	m->local.direction = m->said;
 	m->local.setup = SDP_ACTPASS; /* the answer has the role in force (RFC 8842 §5.5) */
-	return print(m, out);
+	return print_formats(m, out);
 }
 
 int leg_media_offer_asked(struct leg_media *m, struct str *out)
@@ -356,10 +390,7 @@ int leg_media_answer(struct leg_media *m, struct str *out)
 	m->local.formats = formats;
 	m->local.direction = m->stream.direction;
 	m->local.setup = m->stream.setup;
-	int err = print(m, out);
-	m->local.formats = NULL; /* they lived on this stack */
-	m->local.n_formats = 0;
-	return err;
+	return print_formats(m, out);
 }
 
 const struct codec *leg_media_codec(const struct leg_media *m)

@@ -35,8 +35,9 @@ struct leg_media {
 	const struct codec *codecs[LEG_MEDIA_FORMATS]; /* of `formats`; NULL: an event */
 	struct sdp_format formats[LEG_MEDIA_FORMATS];  /* what we can do, or did offer */
 	size_t n_formats;
-	bool prefers;	/* the first of them is chosen if the peer offers it */
-	char fmtp[128]; /* of Opus */
+	bool prefers;		     /* the first of them is chosen if the peer offers it */
+	const struct codec *follows; /* see leg_media_follow(); NULL: none */
+	char fmtp[128];		     /* of Opus */
 
 	struct sdp *remote;	  /* the peer's latest description that was agreed */
 	struct sdp_stream stream; /* valid if remote */
@@ -65,6 +66,11 @@ void leg_media_limit(struct leg_media *m, const struct codec *const *codecs, siz
  * leg_media_take_offer() on. Nothing if it is not listed. */
 void leg_media_prefer(struct leg_media *m, const struct codec *codec);
 
+/* The other side uses this codec now and nothing is translated between both: our next
+ * offer has it alone, if it is one that we list and not the one in use. An answer
+ * settles that, whatever it says. */
+void leg_media_follow(struct leg_media *m, const struct codec *codec);
+
 /* The other side plays no sound wider than `hz`: a browser need not send more (RFC
  * 7587 §6.1, maxplaybackrate). Before our description goes out. */
 void leg_media_set_playback_rate(struct leg_media *m, unsigned hz);
@@ -85,7 +91,7 @@ void leg_media_want(struct leg_media *m, enum sdp_direction direction);
  * held by an offer lets go by an offer: JsSIP forgets its hold in its answers. */
 enum sdp_direction leg_media_peer(const struct leg_media *m);
 
-/* Does the peer have to be told that our direction has changed? */
+/* Does the peer have to be told that our direction, or our codec, has changed? */
 bool leg_media_is_due(const struct leg_media *m);
 
 /* Is it the description that is agreed already: the same text, or the same version of

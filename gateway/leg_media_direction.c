@@ -43,8 +43,8 @@ enum sdp_direction leg_media_peer(const struct leg_media *m)
 
 bool leg_media_is_due(const struct leg_media *m)
 {
-	return m->remote &&
-	       sdp_direction_answer(leg_media_peer(m), m->wanted) != m->stream.direction;
+	return m->remote && (m->follows || sdp_direction_answer(leg_media_peer(m), m->wanted) !=
+						   m->stream.direction);
 }
 
 bool leg_media_is_refresh(const struct leg_media *m, struct str text)

@@ -32,10 +32,12 @@ void sip_leg_note(struct sip_leg *l, const char *format, ...)
 void sip_leg_enter(struct sip_leg *l, enum sip_leg_state next)
 {
 	l->state = next;
-	if (next == TALKING)
+	if (next == TALKING) {
+		l->told = l->leg.codec;
 		liveness_start(&l->liveness);
-	else if (next > TALKING)
+	} else if (next > TALKING) {
 		liveness_stop(&l->liveness);
+	}
 }
 
 /* The last word; the owner may destroy us in it. */

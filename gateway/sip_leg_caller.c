@@ -63,10 +63,7 @@ static int settle(struct sip_leg *l, const struct leg *callee)
 
 		if (!again)
 			return -ENOMEM;
-		if (l->leg.relay)
-			leg_media_limit(&l->media, &callee->codec, 1);
-		else
-			leg_media_prefer(&l->media, callee->codec);
+		leg_media_prefer(&l->media, callee->codec);
 		int err = leg_media_take_offer(&l->media, str_of(again), &cause);
 		free(again);
 		if (err)

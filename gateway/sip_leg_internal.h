@@ -26,7 +26,8 @@ struct sip_leg {
 	struct timer later;	  /* tells LEG_ENDED when no SIP will */
 	struct liveness liveness; /* while TALKING */
 
-	bool sdp_sent; /* caller: one 18x carried it */
+	bool sdp_sent;		  /* caller: one 18x carried it */
+	const struct codec *told; /* of leg.codec: what the other side knows */
 	enum sip_leg_offer offer;
 	unsigned restarts; /* of ICE, whose new local credentials our session owes us */
 

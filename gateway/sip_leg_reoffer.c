@@ -7,7 +7,8 @@
  *
  * The leg that gets an offer answers it at once, whatever the other side of the call
  * does. The other side follows: sip_leg_catch_up() offers when our direction has to
- * change and no transaction is open, so of several changes only the last is told. */
+ * change, or our codec where nothing is translated, and no transaction is open, so of
+ * several changes only the last is told. */
 #include "gateway/sip_leg_internal.h"
 
 static const char *name_of(enum sdp_direction direction)
@@ -61,19 +62,23 @@ void sip_leg_follow(struct leg *leg, const struct leg *other)
 	if (l->offer == REFUSED && l->media.wanted != wanted)
 		settle(l, SETTLED);
 	leg_media_want(&l->media, wanted);
+	if (leg->relay || other->relay)
+		leg_media_follow(&l->media, other->codec);
 	sip_leg_catch_up(l);
 }
 
-/* The peer holds, or lets go. */
-static void tell_direction(struct sip_leg *l)
+/* The peer holds, lets go, or uses another codec. */
+static void tell_changes(struct sip_leg *l)
 {
 	enum sdp_direction peer = leg_media_peer(&l->media);
 
-	if (peer == l->leg.peer || l->state != TALKING)
+	if ((peer == l->leg.peer && l->leg.codec == l->told) || l->state != TALKING)
 		return;
-	sip_leg_note(l, "the peer wants %s", name_of(peer));
+	if (peer != l->leg.peer)
+		sip_leg_note(l, "the peer wants %s", name_of(peer));
 	l->leg.peer = peer;
-	sip_leg_tell(l, LEG_DIRECTION, 0);
+	l->told = l->leg.codec;
+	sip_leg_tell(l, LEG_CHANGED, 0);
 }
 
 /* The answer to an offer of ours; one of no use leaves in force what was agreed. */
@@ -89,7 +94,7 @@ static void take_answer(struct sip_leg *l, struct str sdp)
 	settle(l, SETTLED);
 	if (sip_leg_apply(l) != 0)
 		sip_leg_note(l, "out of memory, the media stay as they were");
-	tell_direction(l);
+	tell_changes(l);
 }
 
 /* RFC 3261 §14.1: a refusal changes nothing and does not end the call. */
@@ -144,7 +149,7 @@ void sip_leg_answer_restart(struct sip_leg *l)
 
 	if (leg_media_answer(&l->media, &sdp) != 0 || sip_invite_accept(l->invite, sdp) != 0)
 		reject(l, &cause_failed); /* harmless if it was withdrawn */
-	tell_direction(l);
+	tell_changes(l);
 	sip_leg_catch_up(l);
 }
 
@@ -201,7 +206,7 @@ void sip_leg_on_reoffer(void *arg, const struct sip_msg *request)
 	} else {
 		if (l->offer == REFUSED && !str_empty(request->body))
 			settle(l, SETTLED);
-		tell_direction(l);
+		tell_changes(l);
 	}
 	sip_leg_catch_up(l);
 }

@@ -21,7 +21,7 @@ static void on_event(void *owner, struct leg *leg, const struct leg_event *event
 	static const char *const names[] = {
 		[LEG_READY] = "READY",	       [LEG_RINGING] = "RINGING",
 		[LEG_EARLY] = "EARLY",	       [LEG_ANSWERED] = "ANSWERED",
-		[LEG_CONFIRMED] = "CONFIRMED", [LEG_DIRECTION] = "DIRECTION",
+		[LEG_CONFIRMED] = "CONFIRMED", [LEG_CHANGED] = "CHANGED",
 		[LEG_ENDED] = "ENDED",	       [LEG_KEY] = "KEY",
 		[LEG_LOST] = "LOST",
 	};
