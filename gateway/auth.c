@@ -2,6 +2,7 @@
 #include "gateway/auth.h"
 
 #include "gateway/log.h"
+#include "gateway/retry_after.h"
 #include "gateway/storage.h"
 
 #include <errno.h>
@@ -94,8 +95,9 @@ static void challenge(struct auth *auth, struct sip_server_tx *tx, bool stale)
 
 static void unavailable(struct sip_server_tx *tx)
 {
-	sip_respond(tx,
-		    &(struct sip_answer){ .status = 503, .headers = STR("Retry-After: 10\r\n") });
+	char mem[RETRY_AFTER_TEXT];
+
+	sip_respond(tx, &(struct sip_answer){ .status = 503, .headers = retry_after(mem) });
 }
 
 static void log_refusal(struct auth *auth, struct sip_server_tx *tx, struct str user)

@@ -4,10 +4,8 @@
 
 #include "gateway/auth.h"
 #include "gateway/domains.h"
-#include "gateway/drain.h"
 #include "gateway/log.h"
 #include "gateway/trace.h"
-#include "sip/print.h"
 
 #include <errno.h>
 #include <openssl/rand.h>
@@ -15,20 +13,10 @@
 
 void calls_refuse(struct sip_server_tx *tx, const struct cause *cause)
 {
-	char mem[512], reason[192], retry[DRAIN_RETRY_TEXT];
-	struct writer w;
-	struct str headers = { NULL, 0 };
-	uint32_t random = 0;
+	char mem[CAUSE_HEADERS];
 
-	writer_init(&w, mem, sizeof(mem));
-	sip_header_print(&w, STR("Reason"), cause_print_reason(cause, reason, sizeof(reason)));
-	cause_print_warning(cause, &w);
-	if (cause->status == 503) {
-		RAND_bytes((unsigned char *)&random, sizeof(random)); /* failing: all the same */
-		writer_put(&w, drain_retry_after(random, retry));
-	}
-	writer_end(&w, &headers);
-	sip_respond(tx, &(struct sip_answer){ .status = cause->status, .headers = headers });
+	sip_respond(tx, &(struct sip_answer){ .status = cause->status,
+					      .headers = cause_print_headers(cause, mem) });
 }
 
 /* ---- records ---- */

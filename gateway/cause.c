@@ -1,6 +1,9 @@
 /* cause.c: see cause.h. */
 #include "gateway/cause.h"
 
+#include "gateway/retry_after.h"
+#include "sip/print.h"
+
 const struct cause cause_normal = { .status = 200, .text = "Normal call clearing" };
 const struct cause cause_cancelled = { .status = 487, .text = "Cancelled by the caller" };
 const struct cause cause_elsewhere = { .status = 200, .text = "Call completed elsewhere" };
@@ -82,6 +85,21 @@ void cause_print_warning(const struct cause *cause, struct writer *w)
 {
 	if (cause->warn)
 		writer_printf(w, "Warning: %u hookswitch \"%s\"\r\n", cause->warn, cause->detail);
+}
+
+struct str cause_print_headers(const struct cause *cause, char mem[CAUSE_HEADERS])
+{
+	char reason[192], later[RETRY_AFTER_TEXT];
+	struct writer w;
+	struct str headers = { NULL, 0 };
+
+	writer_init(&w, mem, CAUSE_HEADERS);
+	sip_header_print(&w, STR("Reason"), cause_print_reason(cause, reason, sizeof(reason)));
+	cause_print_warning(cause, &w);
+	if (cause->status == 503)
+		writer_put(&w, retry_after(later));
+	writer_end(&w, &headers);
+	return headers;
 }
 
 bool cause_is_elsewhere(struct str reason)

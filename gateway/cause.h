@@ -3,6 +3,8 @@
 
 #include "sdp/writer.h"
 
+enum { CAUSE_HEADERS = 512 }; /* bytes of a refusal's headers, at most */
+
 struct cause {
 	unsigned status;  /* SIP status a caller without an answer gets; 200:
 	                               * a normal end after the answer */
@@ -36,6 +38,10 @@ struct cause cause_of_response(unsigned status);
 
 /* The value of a Reason header (RFC 3326): `SIP;cause=486;text="Busy Here"`. */
 struct str cause_print_reason(const struct cause *cause, char *mem, size_t cap);
+
+/* The headers of a refusal with this cause: Reason, Warning if it has one, Retry-After
+ * for 503. Written to `mem`, which the slice borrows. */
+struct str cause_print_headers(const struct cause *cause, char mem[CAUSE_HEADERS]);
 
 /* Adds the Warning line with its CRLF; nothing for a cause without a warning. */
 void cause_print_warning(const struct cause *cause, struct writer *w);

@@ -5,17 +5,6 @@
 #include "sdp/str.h"
 
 #include <stdbool.h>
-#include <stdint.h>
-
-enum {
-	DRAIN_RETRY_FIRST_S = 5,
-	DRAIN_RETRY_LAST_S = 30,
-	DRAIN_RETRY_TEXT = 32,
-};
-
-/* "Retry-After: 5..30" and its line's end in `mem` (RFC 3261 §20.33): those who are
- * sent away do not all come back in one second. `random`: any number. */
-struct str drain_retry_after(uint32_t random, char mem[DRAIN_RETRY_TEXT]);
 
 /* A REGISTER while draining. */
 struct drain_register {

@@ -1,6 +1,7 @@
 /* edge.c: REGISTER on its way and the requests that come back; see edge.h. */
 #include "gateway/edge_internal.h"
 
+#include "gateway/retry_after.h"
 #include "sip/print.h"
 
 #include <errno.h>
@@ -138,13 +139,12 @@ static int print_request(struct ask *ask, const struct sip_flow *from, const str
 
 static void refuse(struct sip_server_tx *tx, unsigned status, const char *reason)
 {
-	sip_respond(tx,
-		    &(struct sip_answer){
-			    .status = status,
-			    .reason = str_of(reason),
-			    .headers = status == 503 || status == 504 ? STR("Retry-After: 10\r\n")
-								      : STR(""),
-		    });
+	char mem[RETRY_AFTER_TEXT];
+	bool later = status == 503 || status == 504;
+
+	sip_respond(tx, &(struct sip_answer){ .status = status,
+					      .reason = str_of(reason),
+					      .headers = later ? retry_after(mem) : STR("") });
 }
 
 static void ask_free(struct ask *ask)

@@ -4,18 +4,8 @@
 
 #include "gateway/auth.h"
 #include "gateway/drain.h"
+#include "gateway/retry_after.h"
 #include "gateway/trace.h"
-
-#include <openssl/rand.h>
-
-/* "Retry-After: ..." for those who come while we are about to end. */
-static struct str retry_after(char mem[DRAIN_RETRY_TEXT])
-{
-	uint32_t random = 0;
-
-	RAND_bytes((unsigned char *)&random, sizeof(random)); /* failing: all the same */
-	return drain_retry_after(random, mem);
-}
 
 /* A dispatcher that asks is told in time that we are about to end; a page is not: it
  * would take its connection for dead. */
@@ -24,7 +14,7 @@ static void answer_options(const struct gateway *g, struct sip_server_tx *tx,
 {
 	const struct sip_flow *flow = sip_server_tx_flow(tx);
 	unsigned status = g->central ? central_options(g->central, flow, request) : 404;
-	char mem[DRAIN_RETRY_TEXT];
+	char mem[RETRY_AFTER_TEXT];
 	struct sip_answer answer = { .status = status };
 
 	if (status == 404 && g->state != RUNNING && flow && !flow->transport->web)
@@ -44,7 +34,7 @@ static bool refuse_register(struct gateway *g, struct sip_server_tx *tx,
 			    const struct sip_msg *request)
 {
 	const struct sip_flow *flow = sip_server_tx_flow(tx);
-	char mem[DRAIN_RETRY_TEXT];
+	char mem[RETRY_AFTER_TEXT];
 	struct drain_register r;
 
 	if (g->state <= ANNOUNCED)

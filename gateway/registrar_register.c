@@ -9,6 +9,7 @@
 #include "gateway/auth.h"
 #include "gateway/domains.h"
 #include "gateway/log.h"
+#include "gateway/retry_after.h"
 #include "gateway/storage.h"
 
 #include <errno.h>
@@ -33,10 +34,12 @@ void registrar_pending_free(struct pending *pending)
 
 static void refuse(struct sip_server_tx *tx, unsigned status, const char *reason)
 {
-	sip_respond(tx, &(struct sip_answer){ .status = status,
-					      .reason = str_of(reason),
-					      .headers = status == 503 ? STR("Retry-After: 10\r\n")
-								       : STR("") });
+	char mem[RETRY_AFTER_TEXT];
+
+	sip_respond(tx,
+		    &(struct sip_answer){ .status = status,
+					  .reason = str_of(reason),
+					  .headers = status == 503 ? retry_after(mem) : STR("") });
 }
 
 static void too_brief(const struct registrar *registrar, struct sip_server_tx *tx)

@@ -1,24 +1,15 @@
 /* sip_leg_caller.c: the leg of who calls: takes an INVITE, rings and answers. */
 #include "gateway/sip_leg_internal.h"
-#include "sip/print.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 static int refuse_with(struct sip_leg *l, const struct cause *cause)
 {
-	char mem[512], reason[192];
-	struct writer w;
-	struct str headers = { NULL, 0 };
-	unsigned status = cause->status >= 300 ? cause->status : 480;
+	char mem[CAUSE_HEADERS];
 
-	writer_init(&w, mem, sizeof(mem));
-	sip_header_print(&w, STR("Reason"), cause_print_reason(cause, reason, sizeof(reason)));
-	cause_print_warning(cause, &w);
-	if (status == 503)
-		writer_put(&w, STR("Retry-After: 10\r\n"));
-	writer_end(&w, &headers);
-	return sip_invite_refuse(l->invite, status, headers);
+	return sip_invite_refuse(l->invite, cause->status >= 300 ? cause->status : 480,
+				 cause_print_headers(cause, mem));
 }
 
 static void hang_up(struct leg *leg, const struct cause *cause)

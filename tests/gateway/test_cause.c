@@ -2,6 +2,19 @@
 #include "gateway/cause.h"
 #include "tests/check.h"
 
+static void a_refusal_says_why_and_when_to_come_back(void)
+{
+	char mem[CAUSE_HEADERS];
+	struct cause refused = cause_not_acceptable(305, "no codec in common");
+
+	CHECK_STR(cause_print_headers(&refused, mem),
+		  "Reason: SIP;cause=488;text=\"Not Acceptable Here\"\r\n"
+		  "Warning: 305 hookswitch \"no codec in common\"\r\n");
+	CHECK(str_starts(cause_print_headers(&cause_shutdown, mem),
+			 STR("Reason: SIP;cause=503;text=\"Gateway is stopping\"\r\n"
+			     "Retry-After: ")));
+}
+
 static void a_response_is_passed_on_or_turned(void)
 {
 	static const struct {
@@ -102,4 +115,4 @@ static void a_cancel_may_say_that_somebody_else_answered(void)
 
 TESTS(a_cancel_may_say_that_somebody_else_answered, a_response_is_passed_on_or_turned,
       failures_have_an_order, the_first_of_equals_stays, a_reason_is_printed,
-      a_warning_keeps_what_fits)
+      a_warning_keeps_what_fits, a_refusal_says_why_and_when_to_come_back)
