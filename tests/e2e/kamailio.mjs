@@ -1,9 +1,10 @@
 /* kamailio.mjs: a real central registrar (Debian's kamailio) with the configuration of
- * examples/cluster, private ports and memory, on 127.0.0.1. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+ * examples/cluster and its database, private ports and memory, on 127.0.0.1. */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { Child } from "./child.mjs";
+import { startDatabase } from "./database.mjs";
 import { freePorts } from "./ports.mjs";
 import { tempFolder } from "./temp.mjs";
 
@@ -11,23 +12,37 @@ const PROGRAM = process.env.KAMAILIO ?? "/usr/sbin/kamailio";
 const SAMPLE = fileURLToPath(new URL("../../examples/cluster/kamailio.cfg", import.meta.url));
 
 /** @param accounts { user: password }
+ *  @param dispatcher lines of its list of trusted addresses; those of this machine are gateways
  *  @returns a Kamailio that listens; stop() it */
-export async function startKamailio({ accounts = {}, port } = {}) {
+export async function startKamailio({ accounts = {}, port, dispatcher = ["3 sip:127.0.0.1"] } = {}) {
 	if (!existsSync(PROGRAM)) throw new Error("no kamailio: install Debian's package kamailio or set KAMAILIO");
-	const kamailio = new Kamailio(tempFolder("kamailio"), port ?? (await freePorts(1)));
-	const users = Object.entries(accounts).map(([user, password]) => `\t$sht(passwords=>${user}) = "${password}";\n`);
+	const database = await startDatabase({ accounts });
+	const kamailio = new Kamailio(tempFolder("kamailio"), port ?? (await freePorts(1)), database);
+	const file = (name, lines) => writeFileSync(path.join(kamailio.folder, name), lines.map((line) => `${line}\n`).join(""));
 
-	writeFileSync(path.join(kamailio.folder, "kamailio.cfg"), readFileSync(SAMPLE));
-	writeFileSync(path.join(kamailio.folder, "users.cfg"), users.join(""));
+	file("dispatcher.list", dispatcher);
+	file("kamailio-local.cfg", [
+		`listen=udp:${kamailio.server}`,
+		`listen=tcp:${kamailio.server}`,
+		`#!define DB_URL "${database.url}"`,
+		`#!define DISPATCHER_LIST "${path.join(kamailio.folder, "dispatcher.list")}"`,
+	]);
+	file("kamailio.cfg", [`import_file "kamailio-local.cfg"`, `include_file "${SAMPLE}"`]);
 	mkdirSync(path.join(kamailio.folder, "run"));
-	await kamailio.start();
+	try {
+		await kamailio.start();
+	} catch (error) {
+		await database.stop();
+		throw error;
+	}
 	return kamailio;
 }
 
 export class Kamailio {
-	constructor(folder, port) {
+	constructor(folder, port, database) {
 		this.folder = folder;
 		this.port = port;
+		this.database = database;
 	}
 
 	/** ADDRESS:PORT of SIP over UDP and TCP. */
@@ -77,7 +92,14 @@ export class Kamailio {
 		return this.child.lines;
 	}
 
-	stop() {
-		return this.child.stop();
+	/** Ends it and leaves its database; start() comes back. */
+	halt(signal = "SIGTERM") {
+		this.child.kill(signal);
+		return this.child.ended();
+	}
+
+	async stop() {
+		await this.halt();
+		await this.database.stop();
 	}
 }
