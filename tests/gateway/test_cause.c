@@ -8,7 +8,7 @@ static void a_refusal_says_why_and_when_to_come_back(void)
 	struct cause refused = cause_not_acceptable(305, "no codec in common");
 
 	CHECK_STR(cause_print_headers(&refused, mem),
-		  "Reason: SIP;cause=488;text=\"Not Acceptable Here\"\r\n"
+		  "Reason: SIP;cause=488;text=\"Not acceptable here\"\r\n"
 		  "Warning: 305 hookswitch \"no codec in common\"\r\n");
 	CHECK(str_starts(cause_print_headers(&cause_shutdown, mem),
 			 STR("Reason: SIP;cause=503;text=\"Gateway is stopping\"\r\n"
