@@ -248,7 +248,8 @@ static int make_agent(struct ice *ice, const struct ice_config *config)
 					 NICE_AGENT_OPTION_REGULAR_NOMINATION |
 						 NICE_AGENT_OPTION_ICE_TRICKLE);
 	g_object_set(ice->agent, "upnp", FALSE, "ice-tcp", FALSE, "controlling-mode",
-		     (gboolean)config->controlling, "keepalive-conncheck", TRUE, NULL);
+		     (gboolean)config->controlling, "keepalive-conncheck", TRUE, "idle-timeout",
+		     (guint)ICE_IDLE_MS, "stun-pacing-timer", (guint)ICE_PACE_MS, NULL);
 
 	ice->stream = nice_agent_add_stream(ice->agent, 1);
 	int err = add_addresses(ice, config);

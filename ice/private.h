@@ -12,6 +12,8 @@ enum {
 	ICE_MOST_DATAGRAM = 4096,  /* longer ones are no RTP of a browser: dropped */
 	ICE_DATAGRAMS_A_TURN = 64, /* then other sessions of the loop have a turn */
 	ICE_ITERATIONS_A_TURN = 16,
+	ICE_PACE_MS = 10, /* between checks: the least wait for the path back (RFC 8445 §14.2) */
+	ICE_IDLE_MS = 50, /* nothing left to check for so long: libnice's tick ends */
 	ICE_SPARE_DESCRIPTORS = 12, /* beside a socket and its dup() for each address */
 };
 

@@ -47,6 +47,32 @@ static void two_ends_connect_and_exchange_packets(void)
 	CHECK_EQ(a.failed + b.failed, 0);
 }
 
+static void be_over(uv_timer_t *timer)
+{
+	*(bool *)timer->data = true;
+}
+
+/* libnice would go on ticking for 5 s, every 20 ms, in each agent. */
+static void a_connected_end_lets_the_loop_sleep(void)
+{
+	uv_loop_t loop;
+	uv_timer_t timer;
+	struct peer a = { 0 }, b = { 0 };
+	bool over = false;
+	int turns = 0;
+
+	REQUIRE(pair_up(&loop, &a, &b));
+	run_for(&loop, 500);
+	uv_timer_init(&loop, &timer);
+	timer.data = &over;
+	uv_timer_start(&timer, be_over, 600, 0);
+	for (; !over; turns++)
+		uv_run(&loop, UV_RUN_ONCE);
+	CHECK(turns < 10);
+	uv_close((uv_handle_t *)&timer, NULL);
+	CHECK(wind_up(&loop, &a, &b));
+}
+
 static void sending_before_there_is_a_pair_is_an_error(void)
 {
 	uv_loop_t loop;
@@ -484,11 +510,11 @@ static void a_used_up_port_range_is_an_error(void)
 	CHECK_EQ(uv_loop_close(&loop), 0);
 }
 
-TESTS(two_ends_connect_and_exchange_packets, sending_before_there_is_a_pair_is_an_error,
-      local_side_is_complete_at_once, the_advertised_address_is_told,
-      a_peer_without_candidates_connects, a_controlled_peer_without_candidates_connects,
-      checks_before_the_credentials_are_kept, a_strangers_packets_are_dropped,
-      a_strangers_stun_is_dropped, the_ninth_sender_is_a_stranger,
+TESTS(two_ends_connect_and_exchange_packets, a_connected_end_lets_the_loop_sleep,
+      sending_before_there_is_a_pair_is_an_error, local_side_is_complete_at_once,
+      the_advertised_address_is_told, a_peer_without_candidates_connects,
+      a_controlled_peer_without_candidates_connects, checks_before_the_credentials_are_kept,
+      a_strangers_packets_are_dropped, a_strangers_stun_is_dropped, the_ninth_sender_is_a_stranger,
       a_signed_403_before_a_pair_is_harmless, candidates_that_cannot_be_are_skipped,
       a_restart_renews_the_credentials_and_connects, senders_are_forgotten_at_a_restart,
       closing_inside_events_is_safe, a_role_conflict_is_settled,
