@@ -137,14 +137,20 @@ static int print_request(struct ask *ask, const struct sip_flow *from, const str
 
 /* ---- asks ---- */
 
+/* Trouble that passes: a registrar that is restarted must not meet all browsers in one
+ * moment. */
+static struct str later(unsigned status, char mem[RETRY_AFTER_TEXT])
+{
+	return status == 500 || status == 503 || status == 504 ? retry_after(mem) : STR("");
+}
+
 static void refuse(struct sip_server_tx *tx, unsigned status, const char *reason)
 {
 	char mem[RETRY_AFTER_TEXT];
-	bool later = status == 503 || status == 504;
 
 	sip_respond(tx, &(struct sip_answer){ .status = status,
 					      .reason = str_of(reason),
-					      .headers = later ? retry_after(mem) : STR("") });
+					      .headers = later(status, mem) });
 }
 
 static void ask_free(struct ask *ask)
@@ -233,6 +239,7 @@ static int print_answer(const struct ask *ask, const struct sip_msg *response, c
 		SIP_HEADER_UNSUPPORTED,
 		SIP_HEADER_DATE,
 	};
+	char retry[RETRY_AFTER_TEXT];
 	struct writer w;
 
 	writer_init(&w, mem, HEADER_BYTES);
@@ -240,6 +247,8 @@ static int print_answer(const struct ask *ask, const struct sip_msg *response, c
 		put_contacts(&w, response, ask->edge->config.max_expires_s);
 	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
 		put_all(&w, response, passed[i]);
+	if (!sip_msg_has(response, SIP_HEADER_RETRY_AFTER))
+		writer_put(&w, later(response->status, retry));
 	return writer_end(&w, out);
 }
 

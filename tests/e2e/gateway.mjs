@@ -99,6 +99,22 @@ export class Gateway {
 		return this.child.text;
 	}
 
+	/** What the log says of the media of the latest call when both its sides are gone: [{ of, relayed, … }].
+	 * @param from index of the first line that counts */
+	async mediaCounts(from) {
+		const { child } = this;
+		const [, id] = await child.waitForLine(/call (\w+): media of/, { from });
+		const last = child.lines.findIndex((line, i) => i >= from && line.includes(`call ${id}: media of`));
+		await child.waitForLine(new RegExp(`call ${id}: media of`), { from: last + 1 });
+		return child.lines
+			.slice(from)
+			.filter((line) => line.includes(`call ${id}: media of`))
+			.map((line) => ({
+				of: /media of (\w+)/.exec(line)[1],
+				...Object.fromEntries([...line.matchAll(/(\w+)=(\d+)/g)].map(([, key, value]) => [key, Number(value)])),
+			}));
+	}
+
 	/** @returns the exit code: 0 unless something is wrong */
 	async stop() {
 		return this.child?.stop(15_000); // calls whose far side is silent are given some seconds

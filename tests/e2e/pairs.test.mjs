@@ -8,21 +8,6 @@ import { BROWSER_HZ, PHONE_HZ, tail } from "./tone.mjs";
 
 const scene = setScene({ config: { web: { root: await buildClients() } } });
 
-/** What the log says of the media of the latest call when both sides are gone: [{ of, relayed, … }]. */
-async function countsAfter(from) {
-	const { child } = scene.gateway;
-	const [, id] = await child.waitForLine(/call (\w+): media of/, { from });
-	const last = child.lines.findIndex((line, i) => i >= from && line.includes(`call ${id}: media of`));
-	await child.waitForLine(new RegExp(`call ${id}: media of`), { from: last + 1 });
-	return child.lines
-		.slice(from)
-		.filter((line) => line.includes(`call ${id}: media of`))
-		.map((line) => ({
-			of: /media of (\w+)/.exec(line)[1],
-			...Object.fromEntries([...line.matchAll(/(\w+)=(\d+)/g)].map(([, key, value]) => [key, Number(value)])),
-		}));
-}
-
 /** Both legs sent their packets on as they were. */
 function assertRelayed(counts, kind) {
 	assert.deepEqual(counts.map(({ of }) => of), [kind, kind]);
@@ -57,7 +42,7 @@ scene.test("Opus between browsers is relayed, at full band, with one SDP toward 
 	assert.doesNotMatch(bodies[0], /maxplaybackrate/);
 	await bob.hangUp();
 	await alice.waitFor("idle");
-	assertRelayed(await countsAfter(from), "web");
+	assertRelayed(await scene.gateway.mediaCounts(from), "web");
 });
 
 scene.test("a browser that talks to a phone sends no wider band than the phone has", async () => {
@@ -93,7 +78,7 @@ scene.test("both users have two pages: the one that answers has the call, relaye
 	assertHeard(await alice.hear(1000), 1500, [PHONE_HZ]);
 	await alice2.hangUp();
 	await bob.waitFor("idle");
-	assertRelayed(await countsAfter(from), "web");
+	assertRelayed(await scene.gateway.mediaCounts(from), "web");
 });
 
 scene.test("JsSIP and SIP.js call each other as they come from npm, relayed, with keys", async () => {
@@ -113,7 +98,7 @@ scene.test("JsSIP and SIP.js call each other as they come from npm, relayed, wit
 		await scene.gateway.child.waitForLine(/caller digit 5 /, { from });
 		await bob.do("hangUp");
 		await alice.waitFor("ended");
-		assertRelayed(await countsAfter(from), "web");
+		assertRelayed(await scene.gateway.mediaCounts(from), "web");
 		await Promise.all([alice.close(), bob.close()]);
 	}
 });
@@ -130,7 +115,7 @@ for (const [one, other] of [["PCMA", "PCMA"], ["PCMA", "PCMU"]])
 		assertHeard(tail(second.heard(), 1), PHONE_HZ, [BROWSER_HZ]);
 		second.hangUp();
 		await first.waitFor("CALL_CLOSED");
-		const counts = await countsAfter(from);
+		const counts = await scene.gateway.mediaCounts(from);
 		if (one === other) assertRelayed(counts, "plain");
 		else for (const { decoded, relayed } of counts) assert.ok(decoded > 50 && relayed === 0, `${decoded} decoded`);
 	});

@@ -304,6 +304,39 @@ static void with_all_silent_the_browser_is_told_when_to_come_again(void)
 	tear_down();
 }
 
+/* Its database is away, say: all browsers would come back at once. */
+static void with_trouble_at_the_registrar_too(void)
+{
+	static const struct {
+		unsigned status;
+		const char *headers, *expected; /* NULL: some, from 5 to 30 */
+	} cases[] = {
+		{ 500, "", NULL },
+		{ 503, "Retry-After: 77\r\n", "77" },
+		{ 501, "", "" },
+		{ 403, "", "" },
+	};
+
+	set_up();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sip_msg *copy = page_registers(&ws, (unsigned)i + 1, contact, "");
+		REQUIRE(copy);
+		fake_reply(&first, copy, cases[i].status, "reg", cases[i].headers, NULL);
+		struct sip_msg *answer = fake_last(&ws);
+		REQUIRE(answer);
+		struct str value = sip_msg_header(answer, SIP_HEADER_RETRY_AFTER);
+		uint32_t seconds = 0;
+		CHECK_EQ(answer->status, cases[i].status);
+		if (cases[i].expected)
+			CHECK(str_eq(value, str_of(cases[i].expected)));
+		else
+			CHECK(str_to_u32(value, 5, 30, &seconds));
+		sip_msg_unref(answer);
+		sip_msg_unref(copy);
+	}
+	tear_down();
+}
+
 static void phones_do_not_register_through_us(void)
 {
 	set_up();
@@ -545,8 +578,8 @@ static void running_out_of_memory_leaves_nothing_behind(void)
 TESTS(the_registrar_gets_what_was_sent_and_a_path, the_challenge_goes_back_unchanged,
       once_accepted_the_flow_is_known_and_no_path_is_shown, unregistering_ends_the_identity,
       a_refused_registration_changes_nothing, a_silent_registrar_is_passed_over_after_two_seconds,
-      with_all_silent_the_browser_is_told_when_to_come_again, phones_do_not_register_through_us,
-      a_token_leads_to_its_flow_if_the_registrar_says_so,
+      with_all_silent_the_browser_is_told_when_to_come_again, with_trouble_at_the_registrar_too,
+      phones_do_not_register_through_us, a_token_leads_to_its_flow_if_the_registrar_says_so,
       a_token_of_a_closed_flow_or_another_run_is_430, a_page_that_came_back_keeps_its_calls,
       pings_choose_the_order, a_name_leads_where_the_last_answer_said,
       running_out_of_memory_leaves_nothing_behind)

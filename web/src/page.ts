@@ -149,7 +149,7 @@ function onEnded(event: EndedEvent): void {
 async function signIn(): Promise<void> {
   const wantsRaw = parameters.get("raw") === "1"; // no processing: music, or tones of a test
   const next = new Phone({
-    url: server.value.trim(),
+    url: server.value.trim().split(/[\s,]+/), // one or several gateways
     domain: domain.value.trim(),
     user: user.value.trim(),
     password: password.value,

@@ -32,7 +32,7 @@ import {
   unreachable,
 } from "./problem.ts";
 import { mediaFacts } from "./stats.ts";
-import type { Session, UserAgent, UserAgentConfig } from "./user_agent.ts";
+import { type Session, type UserAgent, type UserAgentConfig, urlsOf } from "./user_agent.ts";
 
 export * from "./events.ts";
 export { Problem } from "./problem.ts";
@@ -62,7 +62,8 @@ interface Call {
 }
 
 const SIGN_IN_MS = 15_000;
-const RETRY_REGISTER_MS = 5_000;
+const RETRY_REGISTER_S = 5; // unless the server names a time
+const MOST_RETRY_S = 120;
 const WATCH_MS = 250;
 const AUDIBLE = 2.5e-6; // energy per WATCH_MS: about -50 dBFS
 const ICE_MS = 1_000;
@@ -77,7 +78,7 @@ export class Phone extends EventTarget {
   #registered = false;
   #ua?: UserAgent;
   #call?: Call;
-  #signIn?: { resolve: () => void; reject: (problem: Problem) => void; stopTimer: () => void };
+  #signIn?: { resolve: () => void; reject: (problem: Problem) => void; stopTimer: () => void; left: number };
 
   constructor(config: PhoneConfig, platform: Platform = browser) {
     super();
@@ -164,9 +165,9 @@ export class Phone extends EventTarget {
 
     return new Promise((resolve, reject) => {
       const stopTimer = this.#platform.after(SIGN_IN_MS, () =>
-        mine(() => this.#goOffline(unreachable(this.#config.url))),
+        mine(() => this.#goOffline(this.#unreachable())),
       );
-      this.#signIn = { resolve, reject, stopTimer };
+      this.#signIn = { resolve, reject, stopTimer, left: urlsOf(this.#config).length };
       this.#enter("connecting");
       ua.start();
     });
@@ -326,19 +327,28 @@ export class Phone extends EventTarget {
 
     if (this.#signIn || isFinal) {
       const isLost = !response && cause === "Connection Error";
-      this.#goOffline(isLost ? unreachable(this.#config.url) : signInProblem(response));
+      if (isLost && this.#signIn && this.#signIn.left > 1) return; // #onDisconnected comes next
+      this.#goOffline(isLost ? this.#unreachable() : signInProblem(response));
       return;
     }
-    /* A refresh that failed for a moment: JsSIP would not try again by itself. */
+    /* A refresh that failed for a moment: JsSIP would not try again by itself. Those whom a
+     * server sent away in one moment do not come back in one. */
     this.#onUnregistered();
-    this.#platform.after(RETRY_REGISTER_MS, () => {
+    const asked = Number.parseInt(response?.getHeader?.("Retry-After") ?? "", 10) || RETRY_REGISTER_S;
+    const ms = Math.min(Math.max(asked, 1), MOST_RETRY_S) * 1000 * (1 + this.#platform.random() / 2);
+    this.#platform.after(ms, () => {
       if (this.#ua === ua && !this.#registered) ua?.register();
     });
   }
 
+  #unreachable(): Problem {
+    return unreachable(urlsOf(this.#config).join(", "));
+  }
+
+  /* JsSIP opens the socket again, or that of another gateway, later and later. */
   #onDisconnected(): void {
-    if (this.#signIn) this.#goOffline(unreachable(this.#config.url));
-    else this.#onUnregistered(); /* JsSIP opens the socket again, later and later */
+    if (!this.#signIn) this.#onUnregistered();
+    else if (--this.#signIn.left <= 0) this.#goOffline(this.#unreachable());
   }
 
   #goOffline(problem: Problem | undefined): void {

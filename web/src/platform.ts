@@ -9,6 +9,7 @@ export interface Platform {
   every(ms: number, fn: () => void): () => void; // returns how to stop it
   after(ms: number, fn: () => void): () => void;
   now(): number; // ms
+  random(): number; // from 0 to below 1
 }
 
 export const browser: Platform = {
@@ -30,4 +31,5 @@ export const browser: Platform = {
     return () => clearTimeout(id);
   },
   now: () => Date.now(),
+  random: () => Math.random(),
 };

@@ -5,7 +5,8 @@ import * as JsSIP from "jssip";
 import type { SipEnd, SipMessage } from "./problem.ts";
 
 export interface UserAgentConfig {
-  url: string; // of the WebSocket
+  /** Of the WebSocket. Of several gateways one is taken by lot, and another when it fails. */
+  url: string | readonly string[];
   domain: string;
   user: string;
   password: string;
@@ -55,10 +56,15 @@ export interface Session {
   on<E extends keyof SessionEvents>(event: E, listener: (detail: SessionEvents[E]) => void): unknown;
 }
 
-/** @throws TypeError when config.url is not a ws: or wss: address */
+/** The addresses of config.url; never none. */
+export function urlsOf({ url }: UserAgentConfig): readonly string[] {
+  return typeof url === "string" || url.length === 0 ? [String(url)] : url;
+}
+
+/** @throws TypeError when config.url holds what is not a ws: or wss: address */
 export function jssip(config: UserAgentConfig): UserAgent {
   const ua = new JsSIP.UA({
-    sockets: [new JsSIP.WebSocketInterface(config.url)],
+    sockets: urlsOf(config).map((url) => new JsSIP.WebSocketInterface(url)),
     uri: `sip:${encodeURIComponent(config.user)}@${config.domain}`,
     authorization_user: config.user,
     password: config.password,

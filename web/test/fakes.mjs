@@ -122,6 +122,8 @@ export class FakePlatform {
   every = (ms, fn) => this.#timer(ms, fn, true);
   after = (ms, fn) => this.#timer(ms, fn, false);
   now = () => this.time;
+  chance = 0;
+  random = () => this.chance;
 
   advance(ms) {
     const end = this.time + ms;

@@ -79,6 +79,22 @@ test("a socket lost before the answer to REGISTER is no silent server", async ()
   await assert.rejects(done, { reason: "unreachable" });
 });
 
+test("of several gateways each is tried before signing in fails", async () => {
+  const { phone, platform } = newPhone({ url: ["wss://one.example/sip", "wss://two.example/sip"] });
+  const done = phone.signIn();
+  platform.agent.emit("disconnected", { error: true, code: 1006 });
+  assert.equal(phone.state, "connecting");
+  platform.agent.emit("disconnected", { error: true, code: 1006 });
+  await assert.rejects(done, (problem) => problem.reason === "unreachable" && /one\.example.*two\.example/.test(problem.message));
+
+  const again = phone.signIn();
+  platform.agent.emit("registrationFailed", { response: null, cause: "Connection Error" });
+  platform.agent.emit("disconnected", { error: true, code: 1012 });
+  platform.agent.emit("registered");
+  await again;
+  assert.equal(phone.state, "idle");
+});
+
 test("a server that never answers ends signing in", async () => {
   const { phone, platform } = newPhone();
   const done = phone.signIn();
@@ -118,6 +134,22 @@ test("a refresh that fails for a moment is tried again", async () => {
   assert.equal(phone.state, "connecting");
   platform.advance(5_000);
   assert.deepEqual(agent.did, ["start", "register"]);
+});
+
+test("who is sent away comes back when it was told to, and not in the same moment as all others", async () => {
+  const { agent, platform } = await signedIn();
+  const sendAway = (seconds) =>
+    agent.emit("registrationFailed", { response: { status_code: 503, getHeader: (name) => (name === "Retry-After" ? seconds : undefined) } });
+  platform.chance = 0.5;
+  sendAway("20");
+  platform.advance(24_999);
+  assert.deepEqual(agent.did, ["start"]);
+  platform.advance(1);
+  assert.deepEqual(agent.did, ["start", "register"]);
+  platform.chance = 0;
+  sendAway("100000");
+  platform.advance(120_000);
+  assert.deepEqual(agent.did, ["start", "register", "register"]);
 });
 
 test("an account removed while signed in goes offline and says so", async () => {
