@@ -1,5 +1,6 @@
 /* session.c: see session.h. */
 #include "gateway/session.h"
+#include "gateway/session_report.h"
 
 #include "gateway/log.h"
 #include "gateway/media_address.h"
@@ -310,17 +311,12 @@ void session_sound(struct session *session, enum bridge_sound sound)
 
 static void log_counts(const struct session *session)
 {
-	const struct bridge_counts *c = &session->last.counts;
+	char text[SESSION_REPORT];
 
-	if (!session->connected)
-		return;
-	log_info("call %s: media of %s packets=%u relayed=%u decoded=%u digits=%u lost=%u "
-		 "jitter_ms=%u "
-		 "malformed=%u strangers=%llu bad_srtp=%llu",
-		 session->call_id, session->path == &session_web_path ? "web" : "plain", c->packets,
-		 c->relayed, c->receiver.decoded, c->digits, c->lost, c->jitter_ms,
-		 c->malformed + c->unknown_pt, (unsigned long long)session->last.stranger,
-		 (unsigned long long)session->last.bad_srtp);
+	if (session->connected)
+		log_info("call %s: media of %s %s", session->call_id,
+			 session->path == &session_web_path ? "web" : "plain",
+			 session_report(&session->last, text));
 }
 
 void session_end(struct session *session)

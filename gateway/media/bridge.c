@@ -180,7 +180,8 @@ static void take_not_audio(struct bridge_end *end, const struct rtp_packet *pack
 	rtp_stats_put(&end->stats, packet, 0, now_ms);
 
 	struct rtp_packet empty = *packet;
-	empty.bytes = 0;
+	if (packet->pt != RTP_PT_COMFORT_NOISE) /* the receiver reads its level */
+		empty.bytes = 0;
 	if (end->receiver)
 		receiver_put(end->receiver, &empty, now_ms);
 	pass(end, &(struct bridge_item){ .kind = BRIDGE_NOT_AUDIO, .packet = empty }, now_ms);
@@ -197,30 +198,49 @@ static void take_event(struct bridge_end *end, const struct rtp_packet *packet, 
 		tell_digit(end, &news[i], now_ms);
 }
 
-/* The packet as it would be without RFC 2198; false if it is malformed or empty. */
-static bool relay_form(const struct receiver_format *format, const struct rtp_packet *packet,
-		       struct rtp_packet *out)
+/* Whether packets of that type are the partner's codec, and nothing around it. */
+static bool is_relayed(const struct bridge_end *end, uint8_t pt)
 {
-	struct red_block blocks[RED_MAX_BLOCKS];
+	const struct receiver_format *format = format_of(end, pt);
 
-	*out = *packet;
-	if (!format->red)
-		return true;
+	return format && !format->red && format->codec == end->partner->media.negotiated.send.codec;
+}
 
-	int n = red_parse(packet->payload, packet->bytes, blocks);
-	if (n < 0)
+static void relay(struct bridge_end *end, const struct rtp_packet *packet, uint64_t now_ms)
+{
+	pass(end, &(struct bridge_item){ .kind = BRIDGE_PACKET, .packet = *packet }, now_ms);
+}
+
+/* Relays what a RED packet would be without RFC 2198, and before it what it says again of
+ * packets that came neither themselves nor so; `newest` is the number of the last that
+ * came, of the same stream if it `follows`. False: it is malformed, or empty. */
+static bool relay_red(struct bridge_end *end, const struct rtp_packet *packet, uint16_t newest,
+		      bool follows, uint64_t now_ms)
+{
+	struct rtp_packet packets[RED_MAX_BLOCKS];
+	int n = red_unwrap(packet, packets);
+
+	if (n < 0 || packets[n - 1].bytes == 0 || !is_relayed(end, packets[n - 1].pt))
 		return false;
-	out->payload = blocks[n - 1].payload;
-	out->bytes = blocks[n - 1].bytes;
-	return out->bytes > 0;
+	for (int i = 0; follows && i < n - 1; i++) {
+		if ((int16_t)(packets[i].seq - newest) > 0 && packets[i].bytes &&
+		    is_relayed(end, packets[i].pt)) {
+			end->counts.receiver.recovered++;
+			relay(end, &packets[i], now_ms);
+		}
+	}
+	relay(end, &packets[n - 1], now_ms);
+	return true;
 }
 
 static void take_audio(struct bridge_end *end, const struct rtp_packet *packet,
 		       const struct receiver_format *format, uint64_t now_ms)
 {
 	struct bridge_end *partner = end->partner;
-	struct bridge_item item = { .kind = BRIDGE_PACKET };
+	bool follows = end->stats.started && end->stats.ssrc == packet->ssrc;
+	uint16_t newest = end->stats.max_seq;
 
+	end->counts.redundant += format->red;
 	rtp_stats_put(&end->stats, packet, format->codec->rtp_clock, now_ms);
 	if (!partner || !partner->media.known) {
 		end->counts.no_partner++;
@@ -228,13 +248,16 @@ static void take_audio(struct bridge_end *end, const struct rtp_packet *packet,
 	}
 
 	end->counts.relaying = format->codec == partner->media.negotiated.send.codec;
-	if (end->counts.relaying && relay_form(format, packet, &item.packet)) {
+	if (!end->counts.relaying) {
+		if (end->receiver)
+			receiver_put(end->receiver, packet, now_ms);
+	} else if (!format->red) {
 		end->counts.relayed++;
-		pass(end, &item, now_ms);
-	} else if (end->counts.relaying) {
+		relay(end, packet, now_ms);
+	} else if (relay_red(end, packet, newest, follows, now_ms)) {
+		end->counts.relayed++;
+	} else {
 		end->counts.malformed++;
-	} else if (end->receiver) {
-		receiver_put(end->receiver, packet, now_ms);
 	}
 }
 
@@ -260,7 +283,7 @@ void bridge_end_receive(struct bridge_end *end, const uint8_t *bytes, size_t n_b
 	if (event_clock) {
 		take_event(end, &packet, event_clock, now_ms);
 	} else if (!format) {
-		end->counts.unknown_pt++;
+		end->counts.unknown_pt += packet.pt != RTP_PT_COMFORT_NOISE;
 		take_not_audio(end, &packet, now_ms);
 	} else if (packet.bytes == 0) {
 		take_not_audio(end, &packet, now_ms);
@@ -315,6 +338,7 @@ void bridge_add_receiver_counts(const struct bridge_end *end, struct receiver_co
 	sum->cut_ms += counts.cut_ms;
 	sum->put_in_ms += counts.put_in_ms;
 	sum->depth_ms = counts.depth_ms;
+	sum->most_ms = counts.most_ms > sum->most_ms ? counts.most_ms : sum->most_ms;
 	sum->target_ms = counts.target_ms;
 }
 

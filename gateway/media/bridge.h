@@ -73,6 +73,7 @@ struct bridge_counts {
 	uint32_t no_partner;		 /* ... nobody to hear it */
 	uint32_t held;			 /* ... this leg's direction forbids it, either way */
 	uint32_t relayed;		 /* passed on undecoded */
+	uint32_t redundant;		 /* ... that said earlier ones again (RFC 2198) */
 	uint32_t digits;		 /* received */
 	struct receiver_counts receiver; /* of the transcoded direction from this leg */
 	uint32_t lost;			 /* as the wire had it */

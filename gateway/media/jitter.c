@@ -83,6 +83,7 @@ static struct jitter_packet *keep(struct jitter *jitter, const struct rtp_packet
 		return NULL;
 	slot->used = true;
 	slot->audio = packet->bytes > 0;
+	slot->noise = slot->again = false;
 	slot->pt = packet->pt;
 	slot->seq = packet->seq;
 	slot->at = 0;
@@ -131,6 +132,20 @@ static bool jumped(struct jitter *jitter, int64_t transit_ms)
 	return true;
 }
 
+/* What was said by redundancy comes itself. */
+static bool came_after_all(struct jitter *jitter, uint16_t seq)
+{
+	for (size_t i = 0; i < JITTER_SLOTS; i++) {
+		struct jitter_packet *slot = &jitter->slots[i];
+
+		if (slot->used && slot->again && slot->seq == seq) {
+			slot->again = false;
+			return true;
+		}
+	}
+	return false;
+}
+
 bool jitter_put(struct jitter *jitter, const struct rtp_packet *packet, unsigned clock,
 		uint64_t now_ms)
 {
@@ -156,6 +171,8 @@ bool jitter_put(struct jitter *jitter, const struct rtp_packet *packet, unsigned
 	jitter->timestamp = packet->timestamp;
 
 	struct jitter_packet *slot = keep(jitter, packet);
+	if (!slot && came_after_all(jitter, packet->seq))
+		return true;
 	if (slot)
 		slot->at = at;
 	else
@@ -169,8 +186,10 @@ void jitter_put_again(struct jitter *jitter, const struct rtp_packet *packet)
 		return;
 
 	struct jitter_packet *slot = keep(jitter, packet);
-	if (slot)
-		slot->at = place_of(jitter, packet->timestamp);
+	if (!slot)
+		return;
+	slot->at = place_of(jitter, packet->timestamp);
+	slot->again = true;
 }
 
 void jitter_put_empty(struct jitter *jitter, const struct rtp_packet *packet)
@@ -180,6 +199,16 @@ void jitter_put_empty(struct jitter *jitter, const struct rtp_packet *packet)
 	nothing.bytes = 0;
 	if (follow(jitter, &nothing))
 		keep(jitter, &nothing);
+}
+
+void jitter_put_noise(struct jitter *jitter, const struct rtp_packet *packet)
+{
+	struct jitter_packet *slot = follow(jitter, packet) ? keep(jitter, packet) : NULL;
+
+	if (slot) {
+		slot->audio = false;
+		slot->noise = slot->bytes > 0;
+	}
 }
 
 struct jitter_packet *jitter_first(struct jitter *jitter, unsigned *missing)

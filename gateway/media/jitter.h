@@ -14,7 +14,9 @@ enum {
 
 struct jitter_packet {
 	bool used;
-	bool audio; /* otherwise it only keeps its place in the order */
+	bool audio; /* otherwise it only keeps its place in the order ... */
+	bool noise; /* ... or says in its one octet how loud the silence is */
+	bool again; /* it came by redundancy alone */
 	uint8_t pt;
 	uint16_t seq;
 	int64_t at; /* media time of its start, in samples */
@@ -47,11 +49,15 @@ bool jitter_put(struct jitter *jitter, const struct rtp_packet *packet, unsigned
 		uint64_t now_ms);
 
 /* A packet `back` before the one just taken by jitter_put(), sent once more: its
- * sequence number and timestamp are set. It fills its place if that is empty. */
+ * sequence number and timestamp are set. It fills its place if that is empty; the packet
+ * itself is no duplicate when it comes after all. */
 void jitter_put_again(struct jitter *jitter, const struct rtp_packet *packet);
 
 /* A packet without audio (a telephone-event): nobody shall take its number for a loss. */
 void jitter_put_empty(struct jitter *jitter, const struct rtp_packet *packet);
+
+/* The same, that says how loud the peer's silence is (RFC 3389). */
+void jitter_put_noise(struct jitter *jitter, const struct rtp_packet *packet);
 
 /* The first of those held, NULL for none; `*missing` packets before it are not there. */
 struct jitter_packet *jitter_first(struct jitter *jitter, unsigned *missing);

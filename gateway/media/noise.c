@@ -4,13 +4,15 @@
 #include <math.h>
 
 /* In units of PCM. */
-static const double MOST_FLOOR = 60; /* -55 dB: louder is no background */
-static const double PAUSE_RISE = 3;  /* times the floor */
+static const double MOST_FLOOR = 60;  /* -55 dB: louder is no background */
+static const double MOST_TOLD = 1036; /* -30 dBov: louder is no comfort */
+static const double OVERLOAD = 32768; /* 0 dBov */
+static const double PAUSE_RISE = 3;   /* times the floor */
 static const double PAUSE_LEAST = 40;
 
 void noise_init(struct noise *noise)
 {
-	*noise = (struct noise){ .seed = 1 };
+	*noise = (struct noise){ .seed = 1, .told = -1 };
 }
 
 static double energy(const int16_t *pcm, size_t samples)
@@ -26,12 +28,20 @@ void noise_hear(struct noise *noise, const int16_t *pcm, size_t samples)
 {
 	double rms = sqrt(energy(pcm, samples));
 
+	noise->told = -1;
 	if (rms < noise->floor)
 		noise->floor = rms;
 	else
 		noise->floor += (rms - noise->floor) / 64;
 	if (noise->floor > MOST_FLOOR)
 		noise->floor = MOST_FLOOR;
+}
+
+void noise_tell(struct noise *noise, unsigned level)
+{
+	double rms = OVERLOAD * pow(10, -(double)level / 20);
+
+	noise->told = rms < MOST_TOLD ? rms : MOST_TOLD;
 }
 
 bool noise_is_pause(const struct noise *noise, const int16_t *pcm, size_t samples)
@@ -48,5 +58,5 @@ int16_t noise_next(struct noise *noise)
 	/* Uniform in +-32768: RMS 18919; the low-pass halves its power again. */
 	int32_t white = (int32_t)(noise->seed >> 16) - 32768;
 	noise->colour += (white - noise->colour) / 2;
-	return (int16_t)(noise->colour * noise->floor / 10923);
+	return (int16_t)(noise->colour * (noise->told < 0 ? noise->floor : noise->told) / 10923);
 }

@@ -7,6 +7,7 @@
 
 struct noise {
 	double floor; /* RMS of the background; rises slowly, falls at once */
+	double told;  /* ... as the peer said; negative: nothing since there was real sound */
 	uint32_t seed;
 	int32_t colour; /* low-pass */
 };
@@ -15,6 +16,10 @@ void noise_init(struct noise *noise);
 
 /* Real sound went by. */
 void noise_hear(struct noise *noise, const int16_t *pcm, size_t samples);
+
+/* The peer says how loud its silence is, in -dBov (RFC 3389 §3). Holds until real sound
+ * goes by. */
+void noise_tell(struct noise *noise, unsigned level);
 
 /* Whether it is so soft that a piece may be cut out or put in unheard. */
 bool noise_is_pause(const struct noise *noise, const int16_t *pcm, size_t samples);

@@ -1,8 +1,6 @@
 /* receiver.c: see receiver.h. */
 #include "gateway/media/receiver_state.h"
 
-#include "gateway/media/red.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
@@ -65,6 +63,13 @@ int receiver_format_of(const struct receiver *r, uint8_t pt)
 		if (r->config.formats[i].pt == pt)
 			return (int)i;
 	return -1;
+}
+
+bool receiver_decodes(const struct receiver *r, uint8_t pt)
+{
+	int i = receiver_format_of(r, pt);
+
+	return i >= 0 && !r->config.formats[i].red;
 }
 
 void receiver_put(struct receiver *r, const struct rtp_packet *packet, uint64_t now_ms)

@@ -50,12 +50,13 @@ struct receiver_counts {
 	uint32_t decoded;     /* packets */
 	uint32_t undecodable; /* ... that the codec refused */
 	uint32_t lost;	      /* packets that never came in time */
-	uint32_t recovered;   /* losses repaired with in-band FEC */
+	uint32_t recovered;   /* ... but were said again: in-band FEC, RED */
 	uint32_t made_up_ms;  /* of audio, without FEC */
 	uint32_t late;	      /* packets that came too late, or twice */
 	uint32_t cut_ms;      /* of audio, to catch up */
 	uint32_t put_in_ms;   /* ... to wait longer for packets */
-	unsigned depth_ms;    /* the fastest packet waits so long now */
+	unsigned depth_ms;    /* the fastest packet waits so long now, */
+	unsigned most_ms;     /* ... and waited so long at most */
 	unsigned target_ms;   /* ... and should */
 };
 
@@ -68,8 +69,8 @@ void receiver_close(struct receiver *receiver); /* NULL is fine */
 /* The step of the clock from now on; the sound goes on unbroken. */
 void receiver_set_frame(struct receiver *receiver, unsigned frame_ms);
 
-/* Takes a packet of one of its formats, or one that is no audio (its place in
- * the order is kept). */
+/* Takes a packet of one of its formats, or one that is no audio (its place in the order is
+ * kept); comfort noise of RFC 3389 says how loud the silence that follows is made. */
 void receiver_put(struct receiver *receiver, const struct rtp_packet *packet, uint64_t now_ms);
 
 /* The stream pauses (hold): what waits is dropped, what comes next starts over. */

@@ -1,6 +1,7 @@
 /* receiver_direct.c: plays packets as they come; the far side's jitter buffer does the
  * rest. Losses are told, not repaired. */
 #include "gateway/media/receiver_state.h"
+#include "gateway/media/red.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -64,7 +65,7 @@ static void take(struct receiver *r, const struct reorder_frame *frame, uint64_t
 	d->lost += frame->missing;
 	if (frame->restarted)
 		start_over(r, now_ms);
-	if (i < 0 || r->config.formats[i].red || packet->bytes == 0)
+	if (!receiver_decodes(r, packet->pt) || packet->bytes == 0)
 		return;
 
 	const struct codec *codec = r->config.formats[i].codec;
@@ -86,8 +87,39 @@ static void take(struct receiver *r, const struct reorder_frame *frame, uint64_t
 	d->expected = packet->timestamp + to_units(r, codec, d->last_samples);
 }
 
+static void put_red(struct receiver *r, const struct rtp_packet *packet, uint64_t now_ms)
+{
+	const struct rtp_order *order = &r->direct->reorder.order;
+	struct rtp_packet packets[RED_MAX_BLOCKS];
+	int n = red_unwrap(packet, packets);
+
+	if (n < 0 || (packets[n - 1].bytes && !receiver_decodes(r, packets[n - 1].pt))) {
+		r->counts.undecodable++;
+		packets[0] = *packet;
+		packets[0].bytes = 0; /* its place in the order */
+		n = 1;
+	}
+	for (int i = 0; i < n - 1; i++) {
+		if (!order->started || order->ssrc != packet->ssrc ||
+		    (int16_t)(packets[i].seq - order->highest) <= 0)
+			continue; /* it came, or was said before */
+		if (receiver_decodes(r, packets[i].pt) && packets[i].bytes) {
+			r->counts.lost++;
+			r->counts.recovered++;
+			receiver_direct_put(r, &packets[i], now_ms);
+		}
+	}
+	receiver_direct_put(r, &packets[n - 1], now_ms);
+}
+
 void receiver_direct_put(struct receiver *r, const struct rtp_packet *packet, uint64_t now_ms)
 {
+	int i = receiver_format_of(r, packet->pt);
+
+	if (i >= 0 && r->config.formats[i].red && packet->bytes) {
+		put_red(r, packet, now_ms);
+		return;
+	}
 	if (reorder_put(&r->direct->reorder, packet, now_ms))
 		receiver_direct_run(r, now_ms);
 }

@@ -143,6 +143,8 @@ static void step(struct receiver *r)
 	}
 	if (!packet->audio) {
 		playout_lose(r, missing);
+		if (packet->noise)
+			noise_tell(&p->noise, packet->payload[0] & 0x7f);
 		jitter_take(&p->jitter, packet);
 		p->quiet = true;
 		return;
@@ -239,6 +241,8 @@ static void play_frame(struct receiver *r, uint64_t now_ms)
 	if (p->jitter.restarted)
 		find_start(r);
 	playout_obey_ceiling(r);
+	if (playout_depth_ms(r) > r->counts.most_ms)
+		r->counts.most_ms = (unsigned)playout_depth_ms(r);
 	fill(r, frame);
 	playout_adjust(r);
 	playout_obey_ceiling(r); /* late sound that was let in may have come on top */
@@ -253,39 +257,22 @@ static void play_frame(struct receiver *r, uint64_t now_ms)
 
 static void put_red(struct receiver *r, const struct rtp_packet *packet, uint64_t now_ms)
 {
-	struct red_block blocks[RED_MAX_BLOCKS];
-	int n = red_parse(packet->payload, packet->bytes, blocks);
-	struct rtp_packet inner = *packet;
+	struct rtp_packet packets[RED_MAX_BLOCKS];
+	int n = red_unwrap(packet, packets);
 
-	if (n < 0 || blocks[n - 1].bytes == 0) {
+	if (n < 0 || packets[n - 1].bytes == 0) {
 		r->counts.undecodable += n < 0;
-		receiver_playout_put(r,
-				     &(struct rtp_packet){ .seq = packet->seq,
-							   .timestamp = packet->timestamp,
-							   .ssrc = packet->ssrc },
-				     now_ms);
+		jitter_put_empty(&r->playout->jitter, packet);
 		return;
 	}
-	inner.pt = blocks[n - 1].pt;
-	inner.payload = blocks[n - 1].payload;
-	inner.bytes = blocks[n - 1].bytes;
-
-	int format = receiver_format_of(r, inner.pt);
-	if (format < 0 || r->config.formats[format].red) {
+	if (!receiver_decodes(r, packets[n - 1].pt)) {
 		r->counts.undecodable++;
 		return;
 	}
-	receiver_playout_put(r, &inner, now_ms);
-	for (int i = n - 2; i >= 0; i--) {
-		inner.pt = blocks[i].pt;
-		inner.seq = (uint16_t)(packet->seq - (n - 1 - i));
-		inner.timestamp = packet->timestamp - blocks[i].earlier;
-		inner.payload = blocks[i].payload;
-		inner.bytes = blocks[i].bytes;
-		format = receiver_format_of(r, inner.pt);
-		if (format >= 0 && !r->config.formats[format].red)
-			jitter_put_again(&r->playout->jitter, &inner);
-	}
+	receiver_playout_put(r, &packets[n - 1], now_ms);
+	for (int i = n - 2; i >= 0; i--)
+		if (receiver_decodes(r, packets[i].pt))
+			jitter_put_again(&r->playout->jitter, &packets[i]);
 }
 
 void receiver_playout_put(struct receiver *r, const struct rtp_packet *packet, uint64_t now_ms)
@@ -294,7 +281,10 @@ void receiver_playout_put(struct receiver *r, const struct rtp_packet *packet, u
 	int i = receiver_format_of(r, packet->pt);
 
 	if (i < 0 || packet->bytes == 0) {
-		jitter_put_empty(&p->jitter, packet);
+		if (packet->pt == RTP_PT_COMFORT_NOISE && packet->bytes)
+			jitter_put_noise(&p->jitter, packet);
+		else
+			jitter_put_empty(&p->jitter, packet);
 		return;
 	}
 	if (r->config.formats[i].red) {

@@ -96,7 +96,7 @@ static void decode(struct receiver *r, const struct jitter_packet *packet)
 	struct receiver_playout *p = r->playout;
 	int i = receiver_format_of(r, packet->pt);
 
-	if (i < 0 || r->config.formats[i].red) {
+	if (!receiver_decodes(r, packet->pt)) {
 		r->counts.undecodable++;
 		return;
 	}
@@ -124,7 +124,8 @@ void playout_play(struct receiver *r, struct jitter_packet *packet, unsigned mis
 {
 	struct receiver_playout *p = r->playout;
 
-	playout_lose(r, missing);
+	playout_lose(r, missing + packet->again);
+	r->counts.recovered += packet->again;
 	decode(r, packet);
 	jitter_take(&p->jitter, packet);
 }

@@ -49,6 +49,8 @@ struct receiver {
 
 /* The format of a payload type, or -1. */
 int receiver_format_of(const struct receiver *receiver, uint8_t pt);
+/* Whether that is a codec's. */
+bool receiver_decodes(const struct receiver *receiver, uint8_t pt);
 
 int receiver_direct_open(struct receiver *receiver);
 void receiver_direct_put(struct receiver *receiver, const struct rtp_packet *packet,

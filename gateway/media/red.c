@@ -41,3 +41,20 @@ int red_parse(const uint8_t *payload, size_t bytes, struct red_block blocks[RED_
 	}
 	return n;
 }
+
+int red_unwrap(const struct rtp_packet *packet, struct rtp_packet packets[RED_MAX_BLOCKS])
+{
+	struct red_block blocks[RED_MAX_BLOCKS];
+	int n = red_parse(packet->payload, packet->bytes, blocks);
+
+	for (int i = 0; i < n; i++) {
+		packets[i] = *packet;
+		packets[i].marker = packet->marker && i == n - 1;
+		packets[i].pt = blocks[i].pt;
+		packets[i].seq = (uint16_t)(packet->seq - (n - 1 - i));
+		packets[i].timestamp = packet->timestamp - blocks[i].earlier;
+		packets[i].payload = blocks[i].payload;
+		packets[i].bytes = blocks[i].bytes;
+	}
+	return n;
+}

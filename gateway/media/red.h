@@ -1,8 +1,7 @@
 /* red.h: payloads that carry earlier ones once more (RFC 2198). */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
+#include "gateway/media/rtp.h"
 
 enum { RED_MAX_BLOCKS = 5 }; /* with the primary one */
 
@@ -16,3 +15,8 @@ struct red_block {
 /* Splits a payload; the primary block comes last. The number of blocks, or -EBADMSG if
  * lengths do not fit or there are too many. */
 int red_parse(const uint8_t *payload, size_t bytes, struct red_block blocks[RED_MAX_BLOCKS]);
+
+/* The packets that one stands for, in their order: those it repeats, which came directly
+ * before it, and last itself without RFC 2198. Payloads are borrowed, and may be empty. How
+ * many, or -EBADMSG. */
+int red_unwrap(const struct rtp_packet *packet, struct rtp_packet packets[RED_MAX_BLOCKS]);

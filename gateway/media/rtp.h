@@ -12,7 +12,8 @@ enum {
 	RTP_HEADER = 12,       /* octets without CSRCs and extension */
 	RTP_MAX_PACKET = 1500, /* octets; anything longer is refused */
 	RTP_MAX_PAYLOAD = RTP_MAX_PACKET - RTP_HEADER,
-	RTP_TAIL = 160, /* octets kept free behind a packet for an SRTP trailer */
+	RTP_TAIL = 160,		   /* octets kept free behind a packet for an SRTP trailer */
+	RTP_PT_COMFORT_NOISE = 13, /* at 8000 Hz, whether it was listed or not (RFC 3551 §6) */
 	RTP_PT_MOST = 127,
 };
 
