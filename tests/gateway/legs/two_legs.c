@@ -9,6 +9,12 @@ struct fake_net two_net;
 
 static struct fake_flow page_flow, phone_flow;
 
+uint64_t two_net_clock(void *arg)
+{
+	(void)arg;
+	return two_net.now_ms;
+}
+
 static void on_state(void *arg, struct call *call, enum call_state from, enum call_state to)
 {
 	(void)arg;
@@ -53,19 +59,32 @@ static void on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *requ
 		.to_user = STR("1000"),
 		.max_forwards = 69,
 	};
-	struct cause refusal;
 
 	if (request->method != SIP_INVITE) { /* a dialog that has ended */
 		sip_respond(tx, &(struct sip_answer){ .status = 481 });
 		return;
 	}
-	NEED(sip_leg_take(&t->shared, tx, config.id, &config.caller, &refusal) == 0);
+	t->taken = sip_leg_take(&t->shared, tx, config.id, &config.caller, &t->refusal);
+	if (t->taken) {
+		sip_respond(tx, &(struct sip_answer){ .status = t->refusal.status });
+		return;
+	}
 	target.near = config.caller->session;
 	NEED(sip_leg_to(&t->shared, &target, config.id, &config.callee) == 0);
 	NEED(call_new(&config, &t->call) == 0);
 }
 
-static const struct sip_endpoint_events endpoint_events = { .on_request = on_request };
+static void on_flow_closed(void *arg, struct sip_flow *flow)
+{
+	struct two_legs *t = arg;
+
+	sip_legs_flow_closed(&t->shared, flow);
+}
+
+static const struct sip_endpoint_events endpoint_events = {
+	.on_request = on_request,
+	.on_flow_closed = on_flow_closed,
+};
 
 static void on_note(void *arg, const char *call_id, const char *leg, const char *text)
 {
@@ -79,7 +98,7 @@ static void on_dialog(void *arg, const char *call_id, struct str sip_call_id)
 {
 	(void)arg;
 	(void)call_id;
-	(void)sip_call_id;
+	NEED(!str_empty(sip_call_id));
 }
 
 /* ---- descriptions ---- */
@@ -145,7 +164,7 @@ const char *phone_sdp(unsigned version, const char *direction)
 
 /* ---- messages ---- */
 
-static struct sip_msg *last_of(const struct side *side, const char *begins)
+struct sip_msg *side_last(const struct side *side, const char *begins)
 {
 	for (size_t i = side->flow->n_sent; i-- > 0;)
 		if (str_starts(fake_text(side->flow, i), str_of(begins)))
@@ -162,7 +181,7 @@ struct str side_body(const struct side *side, const char *begins)
 {
 	static char mem[8][8192];
 	static unsigned next;
-	struct sip_msg *msg = last_of(side, begins);
+	struct sip_msg *msg = side_last(side, begins);
 	struct str body = { NULL, 0 };
 
 	if (msg) {
@@ -173,6 +192,17 @@ struct str side_body(const struct side *side, const char *begins)
 	}
 	sip_msg_unref(msg);
 	return body;
+}
+
+bool side_says(const struct side *side, const char *begins, const char *what)
+{
+	struct sip_msg *msg = side_last(side, begins);
+	bool found = false;
+
+	for (size_t i = 0; msg && !found && i < msg->text.n; i++)
+		found = str_starts(str_skip(msg->text, i), str_of(what));
+	sip_msg_unref(msg);
+	return found;
 }
 
 bool has_line(struct str text, const char *line)
@@ -188,7 +218,7 @@ bool has_line(struct str text, const char *line)
 	return false;
 }
 
-void side_sends(struct side *side, const char *method, const char *sdp)
+void side_sends_body(struct side *side, const char *method, const char *headers, const char *body)
 {
 	if (strcmp(method, "ACK") != 0)
 		side->cseq++;
@@ -203,19 +233,41 @@ void side_sends(struct side *side, const char *method, const char *sdp)
 		     "Contact: <%s>\n"
 		     "%s\n%s",
 		     method, side->via, method, side->cseq, side->identity, side->their_tag,
-		     side->our_tag, side->call_id, side->cseq, method, side->identity,
-		     *sdp ? "Content-Type: application/sdp\n" : "", sdp);
+		     side->our_tag, side->call_id, side->cseq, method, side->identity, headers,
+		     body);
 	fake_advance(&two_net, 0);
+}
+
+void side_sends(struct side *side, const char *method, const char *sdp)
+{
+	side_sends_body(side, method, *sdp ? "Content-Type: application/sdp\n" : "", sdp);
 }
 
 void side_answers(struct side *side, unsigned status, const char *headers, const char *sdp)
 {
-	struct sip_msg *msg = last_of(side, "INVITE ");
+	struct sip_msg *msg = side_last(side, "INVITE ");
 
 	if (!msg)
 		abort();
 	fake_reply(side->flow, msg, status, NULL, headers, *sdp ? sdp : NULL);
 	sip_msg_unref(msg);
+	fake_advance(&two_net, 0);
+}
+
+void side_replies(struct side *side, const char *begins, unsigned status)
+{
+	struct sip_msg *msg = side_last(side, begins);
+
+	if (msg)
+		fake_reply(side->flow, msg, status, NULL, "", NULL);
+	sip_msg_unref(msg);
+	fake_advance(&two_net, 0);
+}
+
+void phone_says(struct two_legs *t, unsigned status, const char *sdp)
+{
+	fake_reply(t->phone.flow, t->at_phone, status, t->phone.their_tag,
+		   "Contact: <sip:1000@192.0.2.20:5062>\r\n", *sdp ? sdp : NULL);
 	fake_advance(&two_net, 0);
 }
 
@@ -227,42 +279,7 @@ static const char *keep(struct side *side, unsigned at, struct str text)
 	return side->mem[at];
 }
 
-static void connect_call(struct two_legs *t)
-{
-	struct sip_msg *msg;
-
-	fake_receive(&page_flow,
-		     "INVITE sip:1000@hookswitch SIP/2.0\n"
-		     "Via: SIP/2.0/WS page.invalid;branch=z9hG4bKpage\n"
-		     "Max-Forwards: 70\n"
-		     "From: <sip:alice@page.invalid>;tag=page\n"
-		     "To: <sip:1000@hookswitch>\n"
-		     "Call-ID: page-call\n"
-		     "CSeq: 1 INVITE\n"
-		     "Contact: <sip:alice@page.invalid>\n"
-		     "Content-Type: application/sdp\n\n%s",
-		     page_offers(2, "sendrecv"));
-	fake_session_ready(t->page.session);
-	fake_session_ready(t->phone.session);
-	fake_advance(&two_net, 0);
-	msg = last_of(&t->phone, "INVITE ");
-	if (!msg)
-		return;
-	t->phone.call_id = keep(&t->phone, 0, msg->call_id);
-	t->phone.our_tag = keep(&t->phone, 1, msg->from_tag);
-	fake_reply(&phone_flow, msg, 200, "phone", "Contact: <sip:1000@192.0.2.20:5062>\r\n",
-		   phone_sdp(1, "sendrecv"));
-	sip_msg_unref(msg);
-	fake_advance(&two_net, 0);
-	msg = last_of(&t->page, "SIP/2.0 200");
-	if (!msg)
-		return;
-	t->page.our_tag = keep(&t->page, 1, msg->to_tag);
-	sip_msg_unref(msg);
-	side_sends(&t->page, "ACK", "");
-}
-
-bool two_legs_talk(struct two_legs *t)
+bool two_legs_start(struct two_legs *t, const char *sdp)
 {
 	struct config_error error;
 
@@ -299,8 +316,63 @@ bool two_legs_talk(struct two_legs *t)
 		       "192.0.2.10:50000");
 	fake_flow_open(&phone_flow, &two_net, t->endpoint, &fake_udp, "192.0.2.1:5060",
 		       "192.0.2.20:5062");
-	connect_call(t);
-	return t->call && call_state(t->call) == CALL_TALKING;
+	fake_receive(&page_flow,
+		     "INVITE sip:1000@hookswitch SIP/2.0\n"
+		     "Via: SIP/2.0/WS page.invalid;branch=z9hG4bKpage\n"
+		     "Max-Forwards: 70\n"
+		     "From: <sip:alice@page.invalid>;tag=page\n"
+		     "To: <sip:1000@hookswitch>\n"
+		     "Call-ID: page-call\n"
+		     "CSeq: 1 INVITE\n"
+		     "Contact: <sip:alice@page.invalid>\n"
+		     "Content-Type: application/sdp\n\n%s",
+		     sdp);
+	return true;
+}
+
+bool two_legs_dial(struct two_legs *t)
+{
+	if (!two_legs_start(t, page_offers(2, "sendrecv")) || t->taken)
+		return false;
+	fake_session_ready(t->page.session);
+	fake_session_ready(t->phone.session);
+	fake_advance(&two_net, 0);
+	t->at_phone = side_last(&t->phone, "INVITE ");
+	if (!t->at_phone)
+		return false;
+	t->phone.call_id = keep(&t->phone, 0, t->at_phone->call_id);
+	t->phone.our_tag = keep(&t->phone, 1, t->at_phone->from_tag);
+	return true;
+}
+
+bool two_legs_ring(struct two_legs *t)
+{
+	struct sip_msg *ringing;
+
+	if (!two_legs_dial(t))
+		return false;
+	phone_says(t, 180, "");
+	ringing = side_last(&t->page, "SIP/2.0 180");
+	if (!ringing)
+		return false;
+	t->page.our_tag = keep(&t->page, 1, ringing->to_tag);
+	sip_msg_unref(ringing);
+	return true;
+}
+
+bool two_legs_talk_with(struct two_legs *t, const char *phones_answer)
+{
+	if (!two_legs_ring(t))
+		return false;
+	phone_says(t, 200, phones_answer);
+	side_sends(&t->page, "ACK", "");
+	t->page.session->config.events->on_connected(t->page.session->config.arg, "path", "srtp");
+	return t->call && call_state(t->call) == CALL_TALKING && side_got(&t->phone, "ACK ") == 1;
+}
+
+bool two_legs_talk(struct two_legs *t)
+{
+	return two_legs_talk_with(t, phone_sdp(1, "sendrecv"));
 }
 
 void two_legs_stop(struct two_legs *t)
@@ -308,8 +380,11 @@ void two_legs_stop(struct two_legs *t)
 	call_free(t->call);
 	NEED(fake_sessions_open() == 0);
 	NEED(!t->shared.first);
-	fake_flow_close(&page_flow);
-	fake_flow_close(&phone_flow);
+	sip_msg_unref(t->at_phone);
+	if (page_flow.flow.open)
+		fake_flow_close(&page_flow);
+	if (phone_flow.flow.open)
+		fake_flow_close(&phone_flow);
 	sip_endpoint_free(t->endpoint);
 	config_free(t->config);
 }
