@@ -20,6 +20,8 @@
 
 #define STOP_WAITS_S 2				/* for a reader of our output that has stalled */
 #define LINE_BYTES   (6 * LOG_LINE_BYTES + 128) /* a text that JSON escapes throughout */
+#define WRITE_BYTES  (4 * LINE_BYTES)		/* at once */
+#define GATHER_MS    10				/* after a write, what comes meanwhile waits */
 
 struct record {
 	struct record *next;
@@ -39,6 +41,8 @@ struct queue {
 	struct record **end;
 	size_t n, cap;
 	unsigned long dropped;
+	bool waiting; /* the writer, for a first record */
+	bool urgent;  /* an error is in the list */
 	bool ending;
 
 	/* set once */
@@ -96,26 +100,29 @@ static void put_json(struct writer *w, const char *text, size_t n)
 	}
 }
 
-static void write_record(int fd, bool json, const struct record *r)
+static void print_record(struct writer *w, bool json, const struct record *r)
 {
-	char line[LINE_BYTES], when[40];
-	struct writer w;
-	struct str out = { 0 };
+	char when[40];
 	struct tm tm;
 
 	gmtime_r(&r->time.tv_sec, &tm);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-	writer_init(&w, line, sizeof(line));
-	writer_printf(&w,
+	writer_printf(w,
 		      json ? "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"text\":\""
 			   : "%s.%03ldZ %-5s ",
 		      when, r->time.tv_nsec / 1000000, log_level_name(r->level));
 	if (json)
-		put_json(&w, r->text, r->n);
+		put_json(w, r->text, r->n);
 	else
-		put_text(&w, r->text, r->n);
-	writer_put(&w, json ? STR("\"}\n") : STR("\n"));
-	if (writer_end(&w, &out))
+		put_text(w, r->text, r->n);
+	writer_put(w, json ? STR("\"}\n") : STR("\n"));
+}
+
+static void write_all(int fd, struct writer *w)
+{
+	struct str out = { 0 };
+
+	if (writer_end(w, &out))
 		return; /* cannot be: LINE_BYTES is the worst case */
 	while (out.n) {
 		ssize_t done = write(fd, out.p, out.n);
@@ -125,6 +132,26 @@ static void write_record(int fd, bool json, const struct record *r)
 		if (done <= 0)
 			return; /* nobody to tell */
 		out = str_skip(out, (size_t)done);
+	}
+}
+
+/* The list, in as few writes as it takes. Frees it. */
+static void write_records(int fd, bool json, struct record *r)
+{
+	char text[WRITE_BYTES];
+	struct writer w;
+
+	writer_init(&w, text, sizeof(text));
+	while (r) {
+		struct record *next = r->next;
+
+		print_record(&w, json, r);
+		free(r);
+		r = next;
+		if (!r || sizeof(text) - w.n < LINE_BYTES) {
+			write_all(fd, &w);
+			writer_init(&w, text, sizeof(text));
+		}
 	}
 }
 
@@ -149,18 +176,36 @@ static void say_dropped(struct queue *q, unsigned long dropped)
 	struct record *r = record_new(LOG_LEVEL_WARN, text, (size_t)n);
 
 	if (r)
-		write_record(q->fd, q->json, r);
-	free(r);
+		write_records(q->fd, q->json, r);
+}
+
+/* Records come in crowds: a thread woken for each costs more than they do. Under the
+ * mutex. */
+static void gather(struct queue *q)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += GATHER_MS * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	while (!q->ending && !q->urgent)
+		if (pthread_cond_timedwait(&q->some, &q->mutex, &until) == ETIMEDOUT)
+			return;
 }
 
 static void *write_out(void *arg)
 {
 	struct queue *q = arg;
 
+	pthread_mutex_lock(&q->mutex);
 	for (;;) {
-		pthread_mutex_lock(&q->mutex);
-		while (!q->first && !q->ending && !q->dropped)
+		while (!q->first && !q->ending && !q->dropped) {
+			q->waiting = true;
 			pthread_cond_wait(&q->some, &q->mutex);
+		}
 		struct record *r = q->first;
 		unsigned long dropped = q->dropped;
 		bool ending = q->ending;
@@ -169,31 +214,32 @@ static void *write_out(void *arg)
 		q->end = &q->first;
 		q->n = 0;
 		q->dropped = 0;
+		q->waiting = q->urgent = false;
 		pthread_mutex_unlock(&q->mutex);
 
 		if (!r && !dropped && ending)
 			return NULL;
-		while (r) {
-			struct record *next = r->next;
-
-			write_record(q->fd, q->json, r);
-			free(r);
-			r = next;
-		}
+		write_records(q->fd, q->json, r);
 		if (dropped)
 			say_dropped(q, dropped);
+		pthread_mutex_lock(&q->mutex);
+		gather(q);
 	}
 }
 
 int log_start(const struct log_config *config)
 {
 	struct queue *q = calloc(1, sizeof(*q));
+	pthread_condattr_t monotonic;
 	int err = 0;
 
 	if (!q)
 		return -ENOMEM;
 	pthread_mutex_init(&q->mutex, NULL);
-	pthread_cond_init(&q->some, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&q->some, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	q->end = &q->first;
 	q->cap = config->queue_records ? config->queue_records : LOG_QUEUE_RECORDS;
 	q->fd = config->fd ? config->fd : STDERR_FILENO;
@@ -260,7 +306,10 @@ static bool enqueue(struct record *r)
 			q->end = &r->next;
 			q->n++;
 		}
-		pthread_cond_signal(&q->some);
+		q->urgent = q->urgent || r->level == LOG_LEVEL_ERROR;
+		if (q->waiting || q->urgent)
+			pthread_cond_signal(&q->some);
+		q->waiting = false;
 		pthread_mutex_unlock(&q->mutex);
 	}
 	pthread_mutex_unlock(&global);
@@ -285,10 +334,8 @@ void log_write(enum log_level level, const char *format, ...)
 	}
 
 	struct record *r = record_new(level, text, (size_t)n);
-	if (r && !enqueue(r)) {
-		write_record(STDERR_FILENO, false, r);
-		free(r);
-	}
+	if (r && !enqueue(r))
+		write_records(STDERR_FILENO, false, r);
 }
 
 const char *log_quote(struct str text, char *buf)

@@ -65,7 +65,8 @@ struct web_server {
 
 	struct web_flow *flows; /* open WebSockets */
 	size_t n_flows;
-	size_t wsis; /* what libwebsockets has made and not destroyed */
+	unsigned char *out; /* a message being written: LWS_PRE + WEB_MAX_MESSAGE octets */
+	size_t wsis;	    /* what libwebsockets has made and not destroyed */
 
 	enum { WEB_STARTING, WEB_OPEN, WEB_GOODBYE, WEB_DESTROYING, WEB_CLOSED } state;
 	uv_timer_t closing;	/* drives the steps of closing */

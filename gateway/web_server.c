@@ -140,6 +140,7 @@ static void free_server(struct web_server *server)
 	free(server->origins);
 	free(server->demo.body);
 	free(server->sockets);
+	free(server->out);
 	web_files_free(server->files);
 	free(server);
 }
@@ -189,7 +190,8 @@ int web_server_new(const struct web_server_config *config, struct web_server **o
 		err = web_files_read(config->root, &server->files, why, why_bytes);
 	if (!err) {
 		server->sockets = calloc(config->n_listeners + 1, sizeof(*server->sockets));
-		err = server->sockets ? 0 : -ENOMEM;
+		server->out = malloc(LWS_PRE + WEB_MAX_MESSAGE);
+		err = server->sockets && server->out ? 0 : -ENOMEM;
 	}
 	if (err) {
 		free_server(server);

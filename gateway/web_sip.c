@@ -4,7 +4,9 @@
  *
  * A flow lies in libwebsockets' per-connection memory, so it lives from
  * ESTABLISHED to CLOSED and sip_flow_closed() is called in the latter, once.
- * Messages are written in WRITEABLE only, one at a time. */
+ * A message is written at once when the connection takes it: waiting for WRITEABLE
+ * costs two system calls and a turn of the loop. The others queue for WRITEABLE,
+ * which writes one at a time. */
 #include "gateway/utf8.h"
 #include "gateway/web_internal.h"
 
@@ -43,6 +45,8 @@ struct web_flow {
 	unsigned frames;
 	bool in_message, in_text;
 	uint64_t rest_by_ms; /* uv_now() at which the rest of it must have come */
+
+	uint64_t valid_ms; /* uv_now() when libwebsockets was told last that it lives */
 };
 
 /* Of the registry of close codes; libwebsockets has no name for it. */
@@ -66,6 +70,21 @@ static void start_closing(struct web_flow *flow, enum lws_close_status why)
 	lws_callback_on_writable(flow->wsi);
 }
 
+/* Without a close frame, which it would not read. */
+static void cut_off(struct web_flow *flow)
+{
+	flow->state = FLOW_CLOSING;
+	lws_set_timeout(flow->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+}
+
+/* `mem` has LWS_PRE octets, then n. What the socket does not take libwebsockets keeps. */
+static int write_frame(struct web_flow *flow, unsigned char *mem, size_t n, bool text)
+{
+	int done = lws_write(flow->wsi, mem + LWS_PRE, n, text ? LWS_WRITE_TEXT : LWS_WRITE_BINARY);
+
+	return done < 0 || (size_t)done < n ? -EPIPE : 0;
+}
+
 static int transport_send(struct sip_flow *sip, struct str text)
 {
 	struct web_flow *flow = flow_of(sip);
@@ -75,10 +94,16 @@ static int transport_send(struct sip_flow *sip, struct str text)
 		return -EPIPE;
 	if (text.n == 0 || text.n > WEB_MAX_MESSAGE)
 		return -EMSGSIZE;
-	if (flow->queued + text.n > WEB_MAX_QUEUE) {
-		/* A slow reader: it would not read a close frame either. */
-		flow->state = FLOW_CLOSING;
-		lws_set_timeout(flow->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+	if (!flow->queue && !lws_send_pipe_choked(flow->wsi)) {
+		memcpy(flow->server->out + LWS_PRE, text.p, text.n);
+		/* a browser fails the connection for text that is no UTF-8 */
+		if (write_frame(flow, flow->server->out, text.n, utf8_valid(text)) == 0)
+			return 0;
+		cut_off(flow);
+		return -EPIPE;
+	}
+	if (flow->queued + text.n > WEB_MAX_QUEUE) { /* a slow reader */
+		cut_off(flow);
 		return -ENOBUFS;
 	}
 	message = malloc(sizeof(*message) + LWS_PRE + text.n);
@@ -86,7 +111,7 @@ static int transport_send(struct sip_flow *sip, struct str text)
 		return -ENOMEM;
 	message->next = NULL;
 	message->n = text.n;
-	message->text = utf8_valid(text); /* a browser fails the connection otherwise */
+	message->text = utf8_valid(text);
 	memcpy(message->mem + LWS_PRE, text.p, text.n);
 	*flow->queue_end = message;
 	flow->queue_end = &message->next;
@@ -123,12 +148,10 @@ static int writeable(struct web_flow *flow)
 		flow->queue_end = &flow->queue;
 	flow->queued -= message->n;
 
-	int n = lws_write(flow->wsi, message->mem + LWS_PRE, message->n,
-			  message->text ? LWS_WRITE_TEXT : LWS_WRITE_BINARY);
-	bool failed = n < 0 || (size_t)n < message->n;
+	int err = write_frame(flow, message->mem, message->n, message->text);
 
 	free(message);
-	if (failed)
+	if (err)
 		return -1;
 	if (flow->queue || flow->state == FLOW_CLOSING)
 		lws_callback_on_writable(flow->wsi);
@@ -201,6 +224,19 @@ static int timer_fired(struct web_flow *flow)
 	return 0;
 }
 
+/* libwebsockets goes through the timers of all connections to put this one's behind
+ * them: telling it now and then is enough, it only pings a little early. */
+static void confirm_valid(struct web_flow *flow)
+{
+	uint64_t now_ms = uv_now(flow->server->loop);
+	unsigned every_ms = flow->server->idle.secs_since_valid_ping * 1000u / 5;
+
+	if (flow->valid_ms && now_ms < flow->valid_ms + every_ms)
+		return;
+	flow->valid_ms = now_ms;
+	lws_validity_confirmed(flow->wsi);
+}
+
 static int receive(struct web_flow *flow, struct str piece)
 {
 	size_t remaining = lws_remaining_packet_payload(flow->wsi);
@@ -208,7 +244,7 @@ static int receive(struct web_flow *flow, struct str piece)
 
 	if (flow->state != FLOW_OPEN)
 		return 0;
-	lws_validity_confirmed(flow->wsi);
+	confirm_valid(flow);
 	if (!flow->in_message) {
 		flow->in_message = true;
 		flow->in_text = !lws_frame_is_binary(flow->wsi);
@@ -339,6 +375,9 @@ static int on_sip(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		return writeable(flow);
 	case LWS_CALLBACK_TIMER:
 		return timer_fired(flow);
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: /* nothing may follow our close frame */
+		flow->state = FLOW_CLOSING;
+		return 0;
 	case LWS_CALLBACK_CLOSED:
 		closed(flow);
 		return 0;

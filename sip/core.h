@@ -21,6 +21,8 @@ struct sip_endpoint {
 	void *arg;
 	char *agent, *server; /* complete header lines */
 	void (*random)(void *bytes, size_t n);
+	uint8_t stock[256]; /* of random octets, stock_n not used yet */
+	size_t stock_n;
 	struct timers timers;
 	char *scratch; /* SIP_MAX_MESSAGE bytes, to print into */
 

@@ -8,9 +8,9 @@
 #include "sip/lex.h"
 
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,9 +42,23 @@ struct sip_digest_server {
 	enum sip_digest_algorithm order[SIP_DIGEST_ALGORITHMS];
 	size_t n_order;
 	uint8_t key[KEY_BYTES];
+	EVP_MAC_CTX *hmac; /* looked up once: that costs more than the hash */
 	uint32_t counter;
 	struct spent_set sets[SETS];
 };
+
+static int find_hmac(struct sip_digest_server *server)
+{
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){ "SHA256" }, 0),
+		OSSL_PARAM_construct_end(),
+	};
+
+	server->hmac = mac ? EVP_MAC_CTX_new(mac) : NULL;
+	EVP_MAC_free(mac);
+	return server->hmac && EVP_MAC_CTX_set_params(server->hmac, params) == 1 ? 0 : -ENOMEM;
+}
 
 int sip_digest_server_new(const struct sip_digest_server_config *config,
 			  struct sip_digest_server **out)
@@ -67,6 +81,8 @@ int sip_digest_server_new(const struct sip_digest_server_config *config,
 	server->n_order = config->n_order;
 	server->realm = str_dup(config->realm);
 	err = server->realm ? digest_random(config->random, server->key, KEY_BYTES) : -ENOMEM;
+	if (!err)
+		err = find_hmac(server);
 	if (err) {
 		sip_digest_server_free(server);
 		return err;
@@ -80,6 +96,7 @@ void sip_digest_server_free(struct sip_digest_server *server)
 	if (!server)
 		return;
 	OPENSSL_cleanse(server->key, sizeof(server->key));
+	EVP_MAC_CTX_free(server->hmac);
 	free(server->realm);
 	free(server);
 }
@@ -89,14 +106,14 @@ void sip_digest_server_free(struct sip_digest_server *server)
 static bool nonce_mac(const struct sip_digest_server *server, const uint8_t stamp[STAMP_BYTES],
 		      uint8_t mac[MAC_BYTES])
 {
-	uint8_t input[STAMP_BYTES + SIP_MAX_TOKEN], full[EVP_MAX_MD_SIZE];
+	uint8_t full[EVP_MAX_MD_SIZE];
 	struct str realm = str_of(server->realm);
-	unsigned n = 0;
+	size_t n = 0;
 
-	memcpy(input, stamp, STAMP_BYTES);
-	memcpy(input + STAMP_BYTES, realm.p, realm.n);
-	if (!HMAC(EVP_sha256(), server->key, KEY_BYTES, input, STAMP_BYTES + realm.n, full, &n) ||
-	    n < MAC_BYTES)
+	if (EVP_MAC_init(server->hmac, server->key, KEY_BYTES, NULL) != 1 ||
+	    EVP_MAC_update(server->hmac, stamp, STAMP_BYTES) != 1 ||
+	    EVP_MAC_update(server->hmac, (const uint8_t *)realm.p, realm.n) != 1 ||
+	    EVP_MAC_final(server->hmac, full, &n, sizeof(full)) != 1 || n < MAC_BYTES)
 		return false;
 	memcpy(mac, full, MAC_BYTES);
 	return true;

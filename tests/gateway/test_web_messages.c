@@ -242,6 +242,46 @@ static void what_the_endpoint_sends_goes_out_in_order(void)
 	}
 }
 
+/* More than the sockets hold: some leave at once, one in part, the others wait. */
+static void a_reader_that_pauses_misses_nothing(void)
+{
+	enum { BYTES = 60000, MESSAGES = 200 };
+	static char message[BYTES], mem[70000];
+	struct str payload;
+
+	memset(message, 'p', sizeof(message));
+	for (int tls = 0; tls < 2; tls++) {
+		struct web_client client;
+		unsigned sent = 0, got = 0;
+
+		start();
+		REQUIRE(connect_ws(&client, tls));
+		REQUIRE(until(&told.opened, 1));
+		while (sent < MESSAGES) {
+			snprintf(message, sizeof(message), "%u", sent);
+			REQUIRE(told.flow &&
+				told.flow->transport->send(
+					told.flow, (struct str){ message, sizeof(message) }) == 0);
+			sent++;
+			if (sent - got < 3)
+				continue;
+			/* nothing was read meanwhile; now two of three are */
+			for (unsigned i = 0; i < 2; i++, got++) {
+				REQUIRE(web_client_take(&client, mem, sizeof(mem), &payload) ==
+					WEB_TEXT);
+				CHECK(payload.n == BYTES && strtoul(mem, NULL, 10) == got);
+			}
+		}
+		for (; got < sent; got++) {
+			REQUIRE(web_client_take(&client, mem, sizeof(mem), &payload) == WEB_TEXT);
+			CHECK(payload.n == BYTES && strtoul(mem, NULL, 10) == got);
+		}
+		CHECK_EQ(told.closed, 0);
+		web_client_close(&client);
+		stop();
+	}
+}
+
 static void a_slow_reader_is_cut_off_and_harms_nobody(void)
 {
 	static char message[16384];
@@ -278,4 +318,4 @@ static void a_slow_reader_is_cut_off_and_harms_nobody(void)
 TESTS(messages_arrive_whole, keepalives_are_answered, bad_frames_end_the_connection,
       an_unmasked_frame_is_only_a_message, messages_have_limits,
       an_unfinished_message_is_not_awaited_for_ever, what_the_endpoint_sends_goes_out_in_order,
-      a_slow_reader_is_cut_off_and_harms_nobody)
+      a_reader_that_pauses_misses_nothing, a_slow_reader_is_cut_off_and_harms_nobody)
