@@ -1,6 +1,7 @@
 /* baresip.mjs: a real desk phone (Debian's baresip-core), steered through its ctrl_tcp module.
  *
- * It plays a tone of its own and writes what it hears to a WAV file. Everything is on 127.0.0.1. */
+ * It plays a tone of its own and writes what it hears to a WAV file. It is on 127.0.0.1, or in a network
+ * namespace. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
@@ -14,10 +15,10 @@ const PROGRAM = process.env.BARESIP ?? "/usr/bin/baresip";
 const MODULES = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"].find(existsSync);
 const TONE_S = 300; // baresip hangs up at the end of its file
 
-function config({ folder, sipPort, rtpPort, controlPort, source, rate }) {
+function config({ folder, address, sipPort, rtpPort, controlPort, source, rate }) {
 	return `poll_method epoll
-sip_listen 127.0.0.1:${sipPort}
-net_interface 127.0.0.1
+sip_listen ${address}:${sipPort}
+net_interface ${address}
 call_local_timeout 120
 call_max_calls 4
 audio_source aufile,${source}
@@ -38,7 +39,7 @@ module sndfile.so
 module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
-ctrl_tcp_listen 127.0.0.1:${controlPort}
+ctrl_tcp_listen ${address}:${controlPort}
 snd_path ${folder}/heard
 `;
 }
@@ -48,6 +49,7 @@ snd_path ${folder}/heard
  *  @param sipPort its own port, if the test must know before
  *  @param codec PCMA, PCMU or G722, which samples at 16 kHz
  *  @param autoAnswer false: the test calls accept()
+ *  @param namespace where it lives, see namespace.mjs
  *  @param wav file to play instead of the tone (the codec's rate, mono, 16 bit)
  *  @returns a Baresip, registered if there is a server */
 export async function startBaresip({
@@ -62,12 +64,14 @@ export async function startBaresip({
 	register = true,
 	transport = "udp",
 	sipPort,
+	namespace,
 } = {}) {
 	if (!existsSync(PROGRAM)) throw new Error("no baresip: install Debian's package baresip-core or set BARESIP");
 	const folder = tempFolder("baresip");
 	sipPort ??= await freePorts(2);
 	const rtpPort = await freePorts(40);
 	const controlPort = await freePorts(1);
+	const address = namespace?.address ?? "127.0.0.1";
 	const rate = codec === "G722" ? 16000 : 8000;
 	const source = wav ?? path.join(folder, "tone.wav");
 	const options = [
@@ -82,12 +86,13 @@ export async function startBaresip({
 
 	mkdirSync(path.join(folder, "heard"));
 	if (!wav) writeFileSync(source, writeWav(synthesize(TONE_S, rate, [[hz, 0.4]])));
-	writeFileSync(path.join(folder, "config"), config({ folder, sipPort, rtpPort, controlPort, source, rate }));
-	writeFileSync(path.join(folder, "accounts"), `<sip:${user}@${server ? domain : `127.0.0.1:${sipPort}`}>;${options.join(";")}\n`);
+	writeFileSync(path.join(folder, "config"), config({ folder, address, sipPort, rtpPort, controlPort, source, rate }));
+	writeFileSync(path.join(folder, "accounts"), `<sip:${user}@${server ? domain : `${address}:${sipPort}`}>;${options.join(";")}\n`);
 	writeFileSync(path.join(folder, "contacts"), "");
 
-	const child = new Child("stdbuf", ["-oL", PROGRAM, "-f", folder, "-s"]); // or its lines come late
-	const phone = new Baresip(child, { folder, sipPort, user });
+	const [program, ...args] = [...(namespace?.enter ?? []), "stdbuf", "-oL", PROGRAM, "-f", folder, "-s"]; // or its lines come late
+	const child = new Child(program, args);
+	const phone = new Baresip(child, { folder, address, sipPort, user });
 	try {
 		await child.waitForLine(/baresip is ready/);
 		await phone.connect(controlPort);
@@ -106,20 +111,21 @@ export class Baresip {
 	#control;
 	#buffer = "";
 
-	constructor(child, { folder, sipPort, user }) {
+	constructor(child, { folder, address, sipPort, user }) {
 		this.child = child;
 		this.folder = folder;
+		this.address = address;
 		this.sipPort = sipPort;
 		this.user = user;
 	}
 
 	/** Its address for a direct call. */
 	get uri() {
-		return `sip:${this.user}@127.0.0.1:${this.sipPort}`;
+		return `sip:${this.user}@${this.address}:${this.sipPort}`;
 	}
 
 	async connect(port) {
-		this.#control = net.connect(port, "127.0.0.1");
+		this.#control = net.connect(port, this.address);
 		this.#control.setEncoding("utf8").on("data", (text) => this.#onData(text));
 		await new Promise((resolve, reject) => this.#control.once("connect", resolve).once("error", reject));
 		this.#control.on("error", () => undefined);
