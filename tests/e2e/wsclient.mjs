@@ -6,8 +6,19 @@ import { SipClient } from "./sipclient.mjs";
 const random = () => randomBytes(6).toString("hex");
 
 /** @param protocols the subprotocols to ask for; [] for none
+ *  @param contact its address, that of an earlier connection for a client that comes back
  *  @throws Error with `statusCode` when the server answers the handshake with something else than 101 */
-export async function openWs(url, { protocols = ["sip"], headers = {}, user = "alice", password = "", domain = "hookswitch" } = {}) {
+export async function openWs(
+	url,
+	{
+		protocols = ["sip"],
+		headers = {},
+		user = "alice",
+		password = "",
+		domain = "hookswitch",
+		contact = `sip:${random()}@${random()}.invalid;transport=ws`,
+	} = {},
+) {
 	const socket = new WebSocket(url, protocols, { headers, rejectUnauthorized: false, perMessageDeflate: false });
 	await new Promise((resolve, reject) => {
 		socket.once("open", resolve);
@@ -17,7 +28,7 @@ export async function openWs(url, { protocols = ["sip"], headers = {}, user = "a
 			reject(Object.assign(new Error(`the handshake got ${response.statusCode}`), { statusCode: response.statusCode }));
 		});
 	});
-	return new WsClient(socket, { user, password, domain, contact: `sip:${random()}@${random()}.invalid;transport=ws` });
+	return new WsClient(socket, { user, password, domain, contact });
 }
 
 export class WsClient extends SipClient {

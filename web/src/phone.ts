@@ -335,7 +335,7 @@ export class Phone extends EventTarget {
      * server sent away in one moment do not come back in one. */
     this.#onUnregistered();
     const asked = Number.parseInt(response?.getHeader?.("Retry-After") ?? "", 10) || RETRY_REGISTER_S;
-    const ms = Math.min(Math.max(asked, 1), MOST_RETRY_S) * 1000 * (1 + this.#platform.random() / 2);
+    const ms = Math.min(Math.max(asked, 1), MOST_RETRY_S) * 1000 * (1 + this.#platform.random() / 4);
     this.#platform.after(ms, () => {
       if (this.#ua === ua && !this.#registered) ua?.register();
     });

@@ -142,7 +142,7 @@ test("who is sent away comes back when it was told to, and not in the same momen
     agent.emit("registrationFailed", { response: { status_code: 503, getHeader: (name) => (name === "Retry-After" ? seconds : undefined) } });
   platform.chance = 0.5;
   sendAway("20");
-  platform.advance(24_999);
+  platform.advance(22_499);
   assert.deepEqual(agent.did, ["start"]);
   platform.advance(1);
   assert.deepEqual(agent.did, ["start", "register"]);
