@@ -85,6 +85,14 @@ static void on_moved(void *arg, uint64_t from, struct sip_flow *to)
 	c->config.on_moved(c->config.arg, from, to);
 }
 
+static void put_headers(void *arg, const struct sip_flow *flow, struct str identity,
+			uint32_t expires_s, struct writer *headers)
+{
+	struct central *c = arg;
+
+	c->config.put_headers(c->config.arg, flow, identity, expires_s, headers);
+}
+
 static int load_keys(struct central *c)
 {
 	const char *state = c->config.config->gateway.state;
@@ -132,6 +140,7 @@ int central_new(const struct central_config *config, struct central **out)
 				.max_expires_s = settings->registrar.max_expires_s,
 				.on_registered = on_registered,
 				.on_moved = on_moved,
+				.put_headers = put_headers,
 				.arg = c,
 			},
 			&c->edge);

@@ -13,6 +13,8 @@ struct central_config {
 	const struct config *config; /* borrowed for life */
 	int (*open_flow)(void *arg, const struct sip_uri *uri, struct sip_flow **out);
 	void (*on_moved)(void *arg, uint64_t from, struct sip_flow *to);
+	void (*put_headers)(void *arg, const struct sip_flow *flow, struct str identity,
+			    uint32_t expires_s, struct writer *headers); /* see edge.h */
 	void *arg;
 };
 

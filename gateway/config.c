@@ -75,7 +75,10 @@ static int set_key(struct reader *r, const struct config_key *key)
 	err = config_value_set(r->config, key, text, r->folder);
 	if (!err && (key->type == CONFIG_ADDRESS_PORTS || key->type == CONFIG_ADDRESSES))
 		((struct config_addresses *)((char *)r->config + key->offset))->chosen = value;
-	if (err == -EBADMSG)
+	if (err == -EBADMSG && key->type == CONFIG_SECRET)
+		config_lines_fail(&r->lines, line_of(r, key->section, key->key),
+				  "[%s] %s: expected %s", key->section, key->key, key->expected);
+	else if (err == -EBADMSG)
 		bad_value(r, key->section, key->key, key->expected, text);
 	g_free(value);
 	return err;
@@ -192,6 +195,13 @@ static int agree(struct reader *r)
 			&r->lines,
 			line_of(r, "registrar", c->registrar.targets.n ? "targets" : "mode"),
 			"[registrar] targets: expected 1 to 8 beside mode = central");
+	if (!c->turn.urls.n != !c->turn.secret) {
+		const char *has = c->turn.secret ? "secret" : "urls";
+
+		return config_lines_fail(&r->lines, line_of(r, "turn", has),
+					 "[turn] %s: expected %s beside it", has,
+					 c->turn.secret ? "urls" : "secret");
+	}
 	if (c->media.plan == CONFIG_PLAN_OPUS && !lists(&c->media.codecs, STR("opus")))
 		return config_lines_fail(&r->lines, line_of(r, "media", "plan"),
 					 "[media] codecs: expected opus beside plan = opus");

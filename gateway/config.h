@@ -40,7 +40,6 @@ struct config_phone {
 	char *contact; /* a sip: URI */
 };
 
-enum config_symmetric { CONFIG_SYMMETRIC_AUTO, CONFIG_SYMMETRIC_OFF };
 enum config_ringback { CONFIG_RINGBACK_PAGE, CONFIG_RINGBACK_GATEWAY };
 enum config_plan { CONFIG_PLAN_AUTO, CONFIG_PLAN_RELAY, CONFIG_PLAN_OPUS };
 enum config_mode { CONFIG_MODE_BUILT_IN, CONFIG_MODE_CENTRAL };
@@ -81,7 +80,6 @@ struct config {
 		uint32_t workers;	    /* at least 1 */
 		struct config_words codecs; /* in order of preference, spelt as in rtpmap */
 		enum config_plan plan;
-		enum config_symmetric symmetric_rtp; /* of phones behind a NAT */
 		uint32_t transcoders; /* calls that one worker may translate at a time */
 	} media;
 
@@ -116,6 +114,12 @@ struct config {
 	} phones;
 
 	struct {
+		struct config_words urls; /* turn: and turns:, for pages; none: no TURN */
+		char *secret;		  /* NULL exactly when there are no urls */
+		uint32_t ttl_s;		  /* of the credentials */
+	} turn;
+
+	struct {
 		int level; /* enum log_level */
 		bool json;
 	} log;
@@ -137,6 +141,8 @@ enum config_type {
 	CONFIG_SWITCH, /* two choices, into a bool */
 	CONFIG_DIGESTS,
 	CONFIG_TARGETS, /* list of sip:HOST[:PORT][;transport=udp|tcp] */
+	CONFIG_TURN_URLS,
+	CONFIG_SECRET, /* never shown, not in errors either */
 };
 
 struct config_key {

@@ -41,8 +41,6 @@ const struct config_key config_keys[] = {
 	  "a list of opus, G722, PCMA, PCMU, each once", NULL },
 	{ "media", "plan", CONFIG_CHOICE, 0, 0, "auto", FIELD(media.plan), "auto, relay or opus",
 	  "auto|relay|opus" },
-	{ "media", "symmetric_rtp", CONFIG_CHOICE, 0, 0, "auto", FIELD(media.symmetric_rtp),
-	  "auto or off", "auto|off" },
 	{ "media", "transcoders", CONFIG_NUMBER, 0, 10000, "200", FIELD(media.transcoders),
 	  "a number from 0 to 10000", NULL },
 
@@ -81,6 +79,13 @@ const struct config_key config_keys[] = {
 	  "0 to 86400 seconds", NULL },
 	{ "calls", "max", CONFIG_NUMBER, 1, 20000, "1000", FIELD(calls.max),
 	  "a number from 1 to 20000", NULL },
+
+	{ "turn", "urls", CONFIG_TURN_URLS, 0, 0, "", FIELD(turn.urls),
+	  "a list of turn:HOST[:PORT][?transport=udp or tcp] and turns:...", NULL },
+	{ "turn", "secret", CONFIG_SECRET, 16, 256, "", FIELD(turn.secret),
+	  "16 to 256 letters, digits or signs without blanks, quotes and backslashes", NULL },
+	{ "turn", "ttl", CONFIG_SECONDS, 60, 86400, "3600", FIELD(turn.ttl_s),
+	  "60 to 86400 seconds", NULL },
 
 	{ "log", "level", CONFIG_CHOICE, 0, 0, "info", FIELD(log.level),
 	  "error, warn, info or debug", "error|warn|info|debug" },

@@ -173,6 +173,21 @@ static struct str target(struct str word)
 	return is_name(str_cut(&where, ':')) && is_port_or_none(where) ? word : STR("");
 }
 
+/* turn:HOST[:PORT][?transport=udp|tcp] and turns: (RFC 7065 §3.1) */
+static struct str turn_url(struct str word)
+{
+	struct str rest = word, where;
+
+	if (!str_starts(word, STR("turn:")) && !str_starts(word, STR("turns:")))
+		return STR("");
+	str_cut(&rest, ':');
+	where = str_cut(&rest, '?');
+	if (!str_empty(rest) && !str_eq(rest, STR("transport=udp")) &&
+	    !str_eq(rest, STR("transport=tcp")))
+		return STR("");
+	return str_empty(host_name(where)) ? STR("") : word;
+}
+
 static struct str codec(struct str word)
 {
 	static const char *const names[] = { "opus", "G722", "PCMA", "PCMU" };
@@ -271,6 +286,20 @@ static int text_set(char **out, struct str text)
 	return *out ? 0 : -ENOMEM;
 }
 
+static int secret_set(char **out, struct str text, uint32_t min, uint32_t max)
+{
+	if (str_empty(text))
+		return 0;
+	for (size_t i = 0; i < text.n; i++) {
+		if (!isgraph((unsigned char)text.p[i]) || strchr("\"'\\", text.p[i]))
+			return -EBADMSG;
+	}
+	if (text.n < min || text.n > max)
+		return -EBADMSG;
+	*out = str_dup(text);
+	return *out ? 0 : -ENOMEM;
+}
+
 static int digests_set(struct config *config, struct str text)
 {
 	struct str one;
@@ -307,7 +336,7 @@ int config_value_set(struct config *config, const struct config_key *key, struct
 	uint32_t n = 0;
 	int which = 0, err = 0;
 
-	if (key->min && str_empty(text))
+	if (key->min && str_empty(text) && key->type != CONFIG_SECRET)
 		return -EBADMSG;
 	switch (key->type) {
 	case CONFIG_TEXT:
@@ -320,6 +349,10 @@ int config_value_set(struct config *config, const struct config_key *key, struct
 		return words_set(field, text, origin);
 	case CONFIG_TARGETS:
 		return words_set(field, text, target);
+	case CONFIG_TURN_URLS:
+		return words_set(field, text, turn_url);
+	case CONFIG_SECRET:
+		return secret_set(field, text, key->min, key->max);
 	case CONFIG_CODECS:
 		err = words_set(field, text, codec);
 		return err ? err : ((struct config_words *)field)->n ? 0 : -EBADMSG;
@@ -366,6 +399,7 @@ void config_value_free(struct config *config, const struct config_key *key)
 	switch (key->type) {
 	case CONFIG_TEXT:
 	case CONFIG_PATH:
+	case CONFIG_SECRET:
 		free(*(char **)field);
 		*(char **)field = NULL;
 		break;
@@ -373,6 +407,7 @@ void config_value_free(struct config *config, const struct config_key *key)
 	case CONFIG_ORIGINS:
 	case CONFIG_CODECS:
 	case CONFIG_TARGETS:
+	case CONFIG_TURN_URLS:
 		words_free(field);
 		break;
 	case CONFIG_ADDRESS_PORTS:

@@ -240,15 +240,21 @@ static int print_answer(const struct ask *ask, const struct sip_msg *response, c
 		SIP_HEADER_DATE,
 	};
 	char retry[RETRY_AFTER_TEXT];
+	const struct edge_config *config = &ask->edge->config;
+	const struct sip_flow *flow = sip_server_tx_flow(ask->tx);
 	struct writer w;
 
 	writer_init(&w, mem, HEADER_BYTES);
 	if (response->status < 300)
-		put_contacts(&w, response, ask->edge->config.max_expires_s);
+		put_contacts(&w, response, config->max_expires_s);
 	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
 		put_all(&w, response, passed[i]);
 	if (!sip_msg_has(response, SIP_HEADER_RETRY_AFTER))
 		writer_put(&w, later(response->status, retry));
+	if (response->status < 300 && flow && !str_empty(edge_identity(flow)) &&
+	    config->put_headers)
+		config->put_headers(config->arg, flow, edge_identity(flow), granted(ask, response),
+				    &w);
 	return writer_end(&w, out);
 }
 

@@ -10,6 +10,7 @@
 
 #include "gateway/targets.h"
 #include "gateway/token.h"
+#include "sdp/writer.h"
 
 enum {
 	EDGE_MOST_PENDING = 4096, /* REGISTERs on their way; more is 503 */
@@ -30,6 +31,10 @@ struct edge_config {
 	/* A registration was accepted or ended (expires_s 0), for the log. May be NULL. */
 	void (*on_registered)(void *arg, struct str identity, const struct sip_flow *flow,
 			      uint32_t expires_s);
+	/* May add headers to the 200 of a page that is registered now, for so long. May be
+	 * NULL. */
+	void (*put_headers)(void *arg, const struct sip_flow *flow, struct str identity,
+			    uint32_t expires_s, struct writer *headers);
 	/* A client came back on another flow (same +sip.instance or Contact). May be NULL. */
 	void (*on_moved)(void *arg, uint64_t from, struct sip_flow *to);
 	void *arg;

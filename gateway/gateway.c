@@ -59,6 +59,30 @@ static void on_registered(void *arg, struct str user, const struct sip_flow *flo
 		 flow->transport->via, STR_ARG(sip_addr_print(&flow->remote, mem)));
 }
 
+static struct str user_of(void *arg, const struct sip_flow *flow)
+{
+	const struct gateway *g = arg;
+
+	if (g->central)
+		return edge_identity(flow);
+	return g->registrar ? registrar_flow_user(g->registrar, flow) : STR("");
+}
+
+static void put_headers(void *arg, const struct sip_flow *flow, struct str user, uint32_t expires_s,
+			struct writer *headers)
+{
+	const struct gateway *g = arg;
+
+	turn_put_header(g->turn, flow, user, expires_s, headers);
+}
+
+static unsigned ice_servers(void *arg, struct str token, char *mem, size_t cap, struct str *json)
+{
+	const struct gateway *g = arg;
+
+	return turn_answer(g->turn, token, mem, cap, json);
+}
+
 /* ---- time ---- */
 
 static uint64_t loop_now(void *arg)
@@ -100,6 +124,7 @@ static void on_loaded(void *arg, int err)
 	}
 	err = listeners_open(g->listeners, &(struct listeners_hooks){ .is_ready = gateway_is_ready,
 								      .lets_in = gateway_lets_in,
+								      .ice_servers = ice_servers,
 								      .arg = g });
 	if (err) {
 		gateway_stop(g, err);
@@ -165,6 +190,7 @@ static int start_registrar(struct gateway *g)
 				.open_flow = open_flow_again,
 				.on_moved = on_moved,
 				.on_registered = on_registered,
+				.put_headers = put_headers,
 				.arg = g,
 			},
 			&g->registrar);
@@ -180,6 +206,7 @@ static int start_central(struct gateway *g)
 			.config = g->config,
 			.open_flow = open_flow_to,
 			.on_moved = on_moved,
+			.put_headers = put_headers,
 			.arg = g,
 		},
 		&g->central);
@@ -244,6 +271,13 @@ static int start(struct gateway *g)
 		err = listeners_domains(g->config, &g->domains);
 	if (!err)
 		err = listeners_new(&g->loop, g->endpoint, g->config, &g->listeners);
+	if (!err)
+		err = turn_new(&(struct turn_config){ .config = g->config,
+						      .endpoint = g->endpoint,
+						      .unix_ms = unix_ms,
+						      .user_of = user_of,
+						      .arg = g },
+			       &g->turn);
 	if (!err && is_central)
 		err = start_central(g);
 	if (!err && !is_central)
@@ -279,6 +313,7 @@ static void free_all(struct gateway *g)
 	registrar_free(g->registrar);
 	auth_free(g->auth);
 	central_free(g->central);
+	turn_free(g->turn);
 	domains_free(g->domains);
 	sip_digest_server_free(g->digest);
 	storage_close(g->storage);

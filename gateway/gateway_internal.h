@@ -8,6 +8,7 @@
 #include "gateway/listeners.h"
 #include "gateway/registrar.h"
 #include "gateway/storage.h"
+#include "gateway/turn.h"
 
 /*   RUNNING --SIGTERM with drain_timeout, `hookswitch drain`--> ANNOUNCED
  *   RUNNING --signal, trouble--> STOPPING
@@ -42,6 +43,7 @@ struct gateway {
 	struct registrar *registrar;
 	struct central *central; /* in place of storage, digest, auth and registrar */
 	struct traces *traces;
+	struct turn *turn; /* NULL: none */
 	struct listeners *listeners;
 	struct calls *calls;
 	struct control *control;

@@ -143,6 +143,7 @@ static int open_web(struct listeners *l, const struct listeners_hooks *hooks)
 			.demo_json = config->web.demo_json,
 			.is_ready = hooks->is_ready,
 			.lets_in = hooks->lets_in,
+			.ice_servers = hooks->ice_servers,
 			.arg = hooks->arg,
 		},
 		&l->web, why, sizeof(why));

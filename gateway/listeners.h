@@ -19,6 +19,9 @@ int listeners_new(uv_loop_t *loop, struct sip_endpoint *endpoint, const struct c
 struct listeners_hooks {
 	bool (*is_ready)(void *arg); /* for GET /readyz */
 	bool (*lets_in)(void *arg);  /* may a WebSocket be opened? Else 503 */
+	/* for GET /api/v1/ice-servers; see web_server.h */
+	unsigned (*ice_servers)(void *arg, struct str token, char *mem, size_t cap,
+				struct str *json);
 	void *arg;
 };
 

@@ -175,6 +175,13 @@ size_t registrar_lookup(struct registrar *registrar, struct str user,
 	return n;
 }
 
+struct str registrar_flow_user(struct registrar *registrar, const struct sip_flow *flow)
+{
+	const bool lives = locations_on(registrar->locations, flow->id) != NULL;
+
+	return lives ? auth_flow_user(flow) : STR("");
+}
+
 static void on_account(int err, const struct storage_account *account, void *arg)
 {
 	struct registrar_find *find = arg;

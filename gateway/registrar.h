@@ -8,6 +8,7 @@
  * from `unix_ms`. */
 #pragma once
 
+#include "sdp/writer.h"
 #include "sip/endpoint.h"
 
 #define REGISTRAR_MAX_CONTACTS 10    /* per user; more is 503 */
@@ -49,6 +50,11 @@ struct registrar_config {
 	/* A user's contacts changed; for the log. May be NULL. */
 	void (*on_registered)(void *arg, struct str user, const struct sip_flow *flow,
 			      size_t contacts);
+
+	/* May add headers to the 200 of a page that is registered now, for so long. May
+	 * be NULL. */
+	void (*put_headers)(void *arg, const struct sip_flow *flow, struct str user,
+			    uint32_t expires_s, struct writer *headers);
 	void *arg;
 };
 
@@ -79,6 +85,9 @@ int registrar_find(struct registrar *registrar, struct str user,
 		   void *arg, struct registrar_find **find);
 /* `on_found` will not run. Not after it has. */
 void registrar_find_cancel(struct registrar_find *find);
+
+/* Whose contact lives on that web flow now; empty: nobody's. */
+struct str registrar_flow_user(struct registrar *registrar, const struct sip_flow *flow);
 
 /* Call it from the endpoint's on_flow_closed. */
 void registrar_flow_closed(struct registrar *registrar, struct sip_flow *flow);

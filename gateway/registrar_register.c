@@ -54,6 +54,23 @@ static void too_brief(const struct registrar *registrar, struct sip_server_tx *t
 		sip_respond(tx, &(struct sip_answer){ .status = 423, .headers = headers });
 }
 
+/* For a page that is registered by this request, or was before it. */
+static void put_more(struct registrar *registrar, const struct sip_flow *flow, struct str user,
+		     uint64_t now_ms, struct writer *w)
+{
+	uint64_t until_ms = 0;
+
+	if (!flow || !registrar->config.put_headers)
+		return;
+	for (const struct binding *b = locations_on(registrar->locations, flow->id); b;
+	     b = b->flow_next)
+		if (b->at.expires_ms > until_ms)
+			until_ms = b->at.expires_ms;
+	if (until_ms > now_ms && str_eq(registrar_flow_user(registrar, flow), user))
+		registrar->config.put_headers(registrar->config.arg, flow, user,
+					      (uint32_t)((until_ms - now_ms) / 1000), w);
+}
+
 /* 200 with all current contacts (§10.3, step 8). */
 static void accept_it(struct registrar *registrar, struct sip_server_tx *tx, struct str user)
 {
@@ -80,6 +97,7 @@ static void accept_it(struct registrar *registrar, struct sip_server_tx *tx, str
 			writer_printf(&w, ";reg-id=%u", b->at.reg_id);
 		writer_printf(&w, ";expires=%llu\r\n", (unsigned long long)(left_ms + 999) / 1000);
 	}
+	put_more(registrar, sip_server_tx_flow(tx), user, now_ms, &w);
 	if (writer_end(&w, &headers))
 		refuse(tx, 500, "Too many contacts");
 	else

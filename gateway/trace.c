@@ -111,10 +111,9 @@ static void append(struct trace *trace, struct trace_entry *entry)
 static bool is_secret(struct str line, bool in_body, size_t *keep)
 {
 	static const struct str names[] = {
-		{ "authorization", 13 },
-		{ "proxy-authorization", 19 },
-		{ "authentication-info", 19 },
-		{ "proxy-authentication-info", 25 },
+		{ "authorization", 13 },       { "proxy-authorization", 19 },
+		{ "authentication-info", 19 }, { "proxy-authentication-info", 25 },
+		{ "hookswitch-token", 16 },
 	};
 	size_t colon = str_find(line, ':');
 

@@ -5,6 +5,7 @@
 #include "gateway/web_internal.h"
 
 #include <libwebsockets.h>
+#include <stdlib.h>
 
 enum {
 	CHUNK = 16384, /* octets of a body written at a time */
@@ -13,34 +14,16 @@ enum {
 	STALLED_S = 30,	  /* nothing of a response could be written for that long */
 };
 
-/* What is left to write of a response; libwebsockets owns and zeroes it. */
-struct exchange {
-	const char *body;
-	size_t left;
-	bool last; /* close the connection after it */
-};
-
 /* On every response. The page loads nothing from elsewhere and runs no inline
- * script; it may open WebSockets to any gateway. */
+ * script; it may open WebSockets to any gateway, and ask it for its TURN servers. */
 static const char *const security_headers[][2] = {
 	{ "content-security-policy:",
-	  "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
+	  "default-src 'self'; connect-src 'self' ws: wss: http: https:; img-src 'self' data:; "
 	  "media-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
 	  "form-action 'self'; frame-ancestors 'none'" },
 	{ "x-content-type-options:", "nosniff" },
 	{ "x-frame-options:", "DENY" },
 	{ "referrer-policy:", "no-referrer" },
-};
-
-struct response {
-	unsigned status;
-	const char *type;
-	const char *body;
-	size_t bytes;
-	const char *etag;
-	const char *extra_name, *extra; /* one more header; name with its colon */
-	bool head;			/* no body, but its length */
-	bool last;
 };
 
 static int header(struct lws *wsi, const char *name, const char *value, unsigned char **p,
@@ -52,8 +35,8 @@ static int header(struct lws *wsi, const char *name, const char *value, unsigned
 					   (const unsigned char *)text.p, (int)text.n, p, end);
 }
 
-/* 0, or -1: hang up. Only headers are written here, the body when writeable. */
-static int respond(struct lws *wsi, struct exchange *exchange, const struct response *response)
+/* Only headers are written here, the body when writeable. */
+int web_respond(struct lws *wsi, struct web_exchange *exchange, const struct web_response *response)
 {
 	unsigned char mem[LWS_PRE + RESPONSE_HEADERS];
 	unsigned char *start = mem + LWS_PRE, *p = start, *end = mem + sizeof(mem) - 1;
@@ -66,17 +49,20 @@ static int respond(struct lws *wsi, struct exchange *exchange, const struct resp
 	if (response->etag)
 		bad |= header(wsi, "etag:", response->etag, &p, end);
 	bad |= header(wsi, "cache-control:", response->etag ? "no-cache" : "no-store", &p, end);
-	if (response->extra)
-		bad |= header(wsi, response->extra_name, response->extra, &p, end);
+	for (size_t i = 0; i < WEB_EXTRA && response->extra[i][0]; i++)
+		bad |= header(wsi, response->extra[i][0], response->extra[i][1], &p, end);
 	if (response->last)
 		bad |= header(wsi, "connection:", "close", &p, end);
-	if (response->status != 304)
+	if (response->status != 304 && response->status != 204)
 		bad |= lws_add_http_header_content_length(wsi, response->bytes, &p, end);
-	if (bad || lws_finalize_write_http_header(wsi, start, &p, end) < 0)
+	if (bad || lws_finalize_write_http_header(wsi, start, &p, end) < 0) {
+		free(response->owned);
 		return -1;
+	}
 	if (!exchange)
 		return 0;
-	exchange->body = response->body;
+	exchange->owned = response->owned;
+	exchange->body = response->owned ? response->owned : response->body;
 	exchange->left = response->head || response->status == 304 ? 0 : response->bytes;
 	exchange->last = response->last;
 	lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, STALLED_S);
@@ -95,32 +81,29 @@ static const struct {
 };
 
 /* `exchange` NULL: headers only. */
-static int respond_error(struct lws *wsi, struct exchange *exchange, unsigned status, bool head)
+static int respond_error(struct lws *wsi, struct web_exchange *exchange, unsigned status, bool head)
 {
-	struct response response = { .status = status,
-				     .type = "text/plain; charset=utf-8",
-				     .body = "",
-				     .head = head,
-				     .last = status != 404 };
+	struct web_response response = { .status = status,
+					 .type = "text/plain; charset=utf-8",
+					 .body = "",
+					 .head = head,
+					 .last = status != 404 };
 
 	for (size_t i = 0; exchange && i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (errors[i].status == status)
 			response.body = errors[i].text;
 	response.bytes = str_of(response.body).n;
 	if (status == 405) {
-		response.extra_name = "allow:";
-		response.extra = "GET, HEAD";
+		response.extra[0][0] = "allow:";
+		response.extra[0][1] = "GET, HEAD";
 	} else if (status == 426) {
-		response.extra_name = "sec-websocket-version:";
-		response.extra = "13";
+		response.extra[0][0] = "sec-websocket-version:";
+		response.extra[0][1] = "13";
 	}
-	return respond(wsi, exchange, &response);
+	return web_respond(wsi, exchange, &response);
 }
 
-/* The value of a request header in `mem`; a header that does not fit becomes one
- * octet that fits nothing. */
-static struct str request_header(struct lws *wsi, enum lws_token_indexes token, char *mem,
-				 size_t cap)
+struct str web_header(struct lws *wsi, enum lws_token_indexes token, char *mem, size_t cap)
 {
 	int n = lws_hdr_total_length(wsi, token);
 
@@ -138,16 +121,15 @@ static struct web_request request_of(struct lws *wsi, char mem[8][HEADER])
 {
 	return (struct web_request){
 		.get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0,
-		.upgrade = request_header(wsi, WSI_TOKEN_UPGRADE, mem[0], HEADER),
-		.version = request_header(wsi, WSI_TOKEN_VERSION, mem[1], HEADER),
-		.key = request_header(wsi, WSI_TOKEN_KEY, mem[2], HEADER),
-		.protocols = request_header(wsi, WSI_TOKEN_PROTOCOL, mem[3], HEADER),
-		.origin = request_header(wsi, WSI_TOKEN_ORIGIN, mem[4], HEADER),
-		.host = request_header(wsi, WSI_TOKEN_HOST, mem[5], HEADER),
-		.content_length = request_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, mem[6],
-						 HEADER),
-		.transfer_encoding = request_header(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING, mem[7],
-						    HEADER),
+		.upgrade = web_header(wsi, WSI_TOKEN_UPGRADE, mem[0], HEADER),
+		.version = web_header(wsi, WSI_TOKEN_VERSION, mem[1], HEADER),
+		.key = web_header(wsi, WSI_TOKEN_KEY, mem[2], HEADER),
+		.protocols = web_header(wsi, WSI_TOKEN_PROTOCOL, mem[3], HEADER),
+		.origin = web_header(wsi, WSI_TOKEN_ORIGIN, mem[4], HEADER),
+		.host = web_header(wsi, WSI_TOKEN_HOST, mem[5], HEADER),
+		.content_length = web_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, mem[6], HEADER),
+		.transfer_encoding = web_header(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING, mem[7],
+						HEADER),
 	};
 }
 
@@ -193,53 +175,62 @@ static unsigned probe(const struct web_server *server, struct str path)
 	return 0;
 }
 
-static int request(struct lws *wsi, struct exchange *exchange)
+static int request(struct lws *wsi, struct web_exchange *exchange)
 {
 	const struct web_server *server = lws_context_user(lws_get_context(wsi));
 	char *uri = NULL, mem[128];
 	int n = 0, method = lws_http_get_uri_and_method(wsi, &uri, &n);
 	bool head = method == LWSHUMETH_HEAD;
 	bool read_only = head || method == LWSHUMETH_GET;
+	bool has_body = !read_only && method != LWSHUMETH_OPTIONS;
 	char headers[8][HEADER];
 	const struct web_request asked = request_of(wsi, headers);
-	unsigned refused = web_guard_body_refusal(&asked, read_only, read_only ? 0 : MAX_BODY);
+	unsigned refused = web_guard_body_refusal(&asked, !has_body, has_body ? MAX_BODY : 0);
+	struct str path = { uri, n > 0 ? (size_t)n : 0 };
 
 	memset(exchange, 0, sizeof(*exchange));
+	if (!refused && str_eq(path, STR(WEB_ICE_SERVERS)))
+		return web_ice_servers(wsi, exchange, method);
 	if (refused || !read_only)
 		return respond_error(wsi, exchange, refused ? refused : 405, head);
 
-	struct str path = { uri, n > 0 ? (size_t)n : 0 };
 	unsigned status = probe(server, path);
 	const char *word = status == 200 ? "ok\n" : "not ready\n";
 
 	if (status)
-		return respond(wsi, exchange,
-			       &(struct response){ .status = status,
-						   .type = "text/plain; charset=utf-8",
-						   .body = word,
-						   .bytes = strlen(word),
-						   .head = head });
+		return web_respond(wsi, exchange,
+				   &(struct web_response){ .status = status,
+							   .type = "text/plain; charset=utf-8",
+							   .body = word,
+							   .bytes = strlen(word),
+							   .head = head });
 
 	const struct web_file *file = find(server, path);
 
 	if (!file)
 		return respond_error(wsi, exchange, 404, head);
 
-	struct response response = { .status = 200,
-				     .type = file->type,
-				     .body = file->body,
-				     .bytes = file->bytes,
-				     .etag = *file->etag ? file->etag : NULL,
-				     .head = head };
-	struct str known = request_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, mem, sizeof(mem));
+	struct web_response response = { .status = 200,
+					 .type = file->type,
+					 .body = file->body,
+					 .bytes = file->bytes,
+					 .etag = *file->etag ? file->etag : NULL,
+					 .head = head };
+	struct str known = web_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, mem, sizeof(mem));
 
 	if (response.etag && str_eq(known, str_of(file->etag)))
 		response.status = 304;
-	return respond(wsi, exchange, &response);
+	return web_respond(wsi, exchange, &response);
+}
+
+static void forget_body(struct web_exchange *exchange)
+{
+	free(exchange->owned);
+	exchange->owned = NULL;
 }
 
 /* The next piece of the body; at its end the next request, or the end. */
-static int write_body(struct lws *wsi, struct exchange *exchange)
+static int write_body(struct lws *wsi, struct web_exchange *exchange)
 {
 	unsigned char mem[LWS_PRE + CHUNK];
 	size_t n = exchange->left < CHUNK ? exchange->left : CHUNK;
@@ -257,6 +248,7 @@ static int write_body(struct lws *wsi, struct exchange *exchange)
 		lws_callback_on_writable(wsi);
 		return 0;
 	}
+	forget_body(exchange);
 	return exchange->last || lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
@@ -275,6 +267,10 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
 		server->wsis--;
 		if (web_conn_of(wsi))
 			web_conn_gone(web_conn_of(wsi));
+		return 0;
+	case LWS_CALLBACK_CLOSED_HTTP:
+		if (user)
+			forget_body(user);
 		return 0;
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 		return confirm_upgrade(wsi);
@@ -296,5 +292,5 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
 const struct lws_protocols web_http_protocol = {
 	.name = "http",
 	.callback = on_http,
-	.per_session_data_size = sizeof(struct exchange),
+	.per_session_data_size = sizeof(struct web_exchange),
 };

@@ -3,6 +3,7 @@
  *   web_listen.c   sockets accepted, within limits --> libwebsockets
  *   web_server.c   the libwebsockets context: start and end
  *   web_http.c     requests: pages, and which upgrades are let through, as web_guard.c says
+ *   web_ice.c      ... of TURN servers for pages
  *   web_sip.c      an established WebSocket as a flow of the endpoint
  *
  * Signalling loop only. */
@@ -51,6 +52,8 @@ struct web_server {
 	struct web_file demo; /* path NULL: none */
 	bool (*is_ready)(void *arg);
 	bool (*lets_in)(void *arg);
+	unsigned (*ice_servers)(void *arg, struct str token, char *mem, size_t cap,
+				struct str *json);
 	void *hooks_arg;
 
 	struct web_socket *sockets; /* as many as there are listeners */
@@ -87,8 +90,43 @@ struct web_conn *web_conn_of(struct lws *wsi);
 
 /* web_http.c */
 extern const struct lws_protocols web_http_protocol;
+
+enum { WEB_EXTRA = 5 };
+
+struct web_response {
+	unsigned status;
+	const char *type;
+	const char *body; /* lives as long as the server; or ... */
+	char *owned;	  /* ... made with malloc(), for this response alone */
+	size_t bytes;
+	const char *etag;
+	const char *extra[WEB_EXTRA][2]; /* more headers, names with their colon */
+	bool head;			 /* no body, but its length */
+	bool last;			 /* close the connection after it */
+};
+
+/* What is left to write of a response; libwebsockets owns and zeroes it. */
+struct web_exchange {
+	const char *body;
+	char *owned;
+	size_t left;
+	bool last;
+};
+
+/* `exchange` NULL: headers only. 0, or -1: hang up. `owned` is taken in any case. */
+int web_respond(struct lws *wsi, struct web_exchange *exchange,
+		const struct web_response *response);
+
+/* The value of a request header in `mem`; a header that does not fit becomes one
+ * octet that fits nothing. */
+struct str web_header(struct lws *wsi, enum lws_token_indexes token, char *mem, size_t cap);
+
 /* Why this upgrade must be refused: an HTTP status, or 0. */
 unsigned web_upgrade_refusal(struct lws *wsi);
+
+/* web_ice.c */
+#define WEB_ICE_SERVERS "/api/v1/ice-servers"
+int web_ice_servers(struct lws *wsi, struct web_exchange *exchange, int method);
 
 /* web_sip.c */
 extern const struct lws_protocols web_sip_protocol;

@@ -177,6 +177,7 @@ int web_server_new(const struct web_server_config *config, struct web_server **o
 	server->endpoint = config->endpoint;
 	server->is_ready = config->is_ready;
 	server->lets_in = config->lets_in;
+	server->ice_servers = config->ice_servers;
 	server->hooks_arg = config->arg;
 	server->max_connections = config->max_connections ? config->max_connections
 							  : WEB_MAX_CONNECTIONS;

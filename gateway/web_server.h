@@ -3,11 +3,13 @@
  *
  *   probe   --GET----> /healthz: the loop runs; /readyz: new calls are welcome
  *   browser --GET----> page from the index made at start (web_files.h)
+ *   browser --GET----> /api/v1/ice-servers: TURN servers, for registered pages
  *   browser --WS sip-> struct sip_flow of the endpoint (web_sip.h)
  *
  * Signalling loop only. Origins: a page of our own host (any port) and the
  * listed ones may open a WebSocket; a client that sends no Origin is not a
- * browser and is let in; everything else gets 403. */
+ * browser and is let in; everything else gets 403. The same pages may
+ * ask for TURN servers. */
 #pragma once
 
 #include "sip/endpoint.h"
@@ -47,6 +49,10 @@ struct web_server_config {
 	bool (*is_ready)(void *arg);
 	/* May a WebSocket be opened? False: 503. NULL: yes. */
 	bool (*lets_in)(void *arg);
+	/* What GET /api/v1/ice-servers answers a page with this token (empty: none): 200
+	 * and the JSON in `mem`, 401, 404 or 503. NULL: 404. */
+	unsigned (*ice_servers)(void *arg, struct str token, char *mem, size_t cap,
+				struct str *json);
 	void *arg;
 	size_t max_connections;	 /* 0: WEB_MAX_CONNECTIONS */
 	unsigned ping_s, dead_s; /* 0: WEB_PING_S, WEB_DEAD_S */

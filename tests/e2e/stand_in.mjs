@@ -11,7 +11,7 @@ import { WebSocketServer } from "ws";
 
 const DIST = path.join(path.dirname(fileURLToPath(import.meta.url)), "../../web/dist");
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
-const CSP = "default-src 'self'; connect-src 'self' ws: wss:";
+const CSP = "default-src 'self'; connect-src 'self' ws: wss: http: https:";
 const REALM = "hookswitch";
 
 const md5 = (text) => createHash("md5").update(text).digest("hex");

@@ -79,6 +79,15 @@ static inline void on_invite_user(void *arg, struct sip_server_tx *tx, struct si
 	sip_respond(tx, &(struct sip_answer){ .status = 486 });
 }
 
+/* A page is told a word with its 200, as it is told its token. */
+static inline void put_headers(void *arg, const struct sip_flow *flow, struct str user,
+			       uint32_t expires_s, struct writer *headers)
+{
+	(void)arg;
+	writer_printf(headers, "X-Told: %.*s %u %u\r\n", STR_ARG(user), (unsigned)flow->id,
+		      expires_s);
+}
+
 static inline void on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *request)
 {
 	(void)arg;
@@ -162,7 +171,8 @@ static inline void start_again(void)
 						  .domains = domains,
 						  .unix_ms = now_unix,
 						  .open_flow = open_flow,
-						  .on_moved = on_moved },
+						  .on_moved = on_moved,
+						  .put_headers = put_headers },
 		      &registrar);
 	fake_flow_open(&udp, &net, endpoint, &fake_udp, "192.0.2.1:5060", "198.51.100.7:5062");
 	fake_flow_open(&udp2, &net, endpoint, &fake_udp, "127.0.0.1:5060", "127.0.0.1:5070");

@@ -51,7 +51,6 @@ static void an_empty_file_means_the_defaults(void)
 	CHECK_STR(str_of(c->media.codecs.list[1]), "G722");
 	CHECK_EQ(c->media.plan, CONFIG_PLAN_AUTO);
 	CHECK_EQ(c->media.transcoders, 200);
-	CHECK_EQ(c->media.symmetric_rtp, CONFIG_SYMMETRIC_AUTO);
 	CHECK_STR(str_of(c->registrar.realm), "hookswitch");
 	CHECK_EQ(c->registrar.digest_n, 1);
 	CHECK_EQ(c->registrar.digest[0], CONFIG_DIGEST_MD5);
@@ -66,6 +65,8 @@ static void an_empty_file_means_the_defaults(void)
 	CHECK_EQ(c->log.level, LOG_LEVEL_INFO);
 	CHECK(!c->log.json);
 	CHECK_EQ(c->phones.n, 0);
+	CHECK_EQ(c->turn.urls.n, 0);
+	CHECK(!c->turn.secret);
 	config_free(c);
 	config_free(NULL);
 }
@@ -119,7 +120,6 @@ static void values_reach_their_fields(void)
 				"codecs = pcmu opus\n"
 				"plan = relay\n"
 				"transcoders = 0\n"
-				"symmetric_rtp = off\n"
 				"[registrar]\n"
 				"digest = SHA-256 MD5\n"
 				"database = users.db\n"
@@ -131,6 +131,10 @@ static void values_reach_their_fields(void)
 				"contact = sip:1000@192.0.2.7\n"
 				"[phone lobby]\n"
 				"contact = sip:[2001:db8::9]:5070;transport=tcp\n"
+				"[turn]\n"
+				"urls = turn:[2001:db8::5]:3478?transport=udp, turns:t.example\n"
+				"secret = a=b;c#d0123456789/+=\n"
+				"ttl = 10m\n"
 				"[log]\n"
 				"level = debug\n"
 				"format = json\n");
@@ -152,7 +156,6 @@ static void values_reach_their_fields(void)
 	CHECK_STR(str_of(c->media.codecs.list[0]), "PCMU");
 	CHECK_EQ(c->media.plan, CONFIG_PLAN_RELAY);
 	CHECK_EQ(c->media.transcoders, 0);
-	CHECK_EQ(c->media.symmetric_rtp, CONFIG_SYMMETRIC_OFF);
 	CHECK_EQ(c->registrar.digest_n, 2);
 	CHECK_EQ(c->registrar.digest[0], CONFIG_DIGEST_SHA256);
 	CHECK_STR(str_of(c->registrar.database), "/etc/x/users.db");
@@ -162,6 +165,10 @@ static void values_reach_their_fields(void)
 	CHECK_EQ(c->phones.n, 2);
 	CHECK_STR(str_of(c->phones.list[0].name), "1000");
 	CHECK_STR(str_of(c->phones.list[1].contact), "sip:[2001:db8::9]:5070;transport=tcp");
+	CHECK_EQ(c->turn.urls.n, 2);
+	CHECK_STR(str_of(c->turn.urls.list[0]), "turn:[2001:db8::5]:3478?transport=udp");
+	CHECK_STR(str_of(c->turn.secret), "a=b;c#d0123456789/+=");
+	CHECK_EQ(c->turn.ttl_s, 600);
 	CHECK_EQ(c->log.level, LOG_LEVEL_DEBUG);
 	CHECK(c->log.json);
 	config_free(c);
@@ -174,7 +181,7 @@ static void errors_name_file_line_section_key_and_what_was_expected(void)
 	} rows[] = {
 		{ "\n[sips]\n",
 		  "x.conf:2: [\"sips\"]: unknown section, expected one of gateway, sip, "
-		  "web, media, registrar, calls, log, phone NAME" },
+		  "web, media, registrar, calls, turn, log, phone NAME" },
 		{ "[log]\nlevle = info\n",
 		  "x.conf:2: [log] \"levle\": unknown key, expected one of level, format" },
 		{ "[log]\nlevel = info\n\nlevel = warn\n",
@@ -206,7 +213,7 @@ static void errors_name_file_line_section_key_and_what_was_expected(void)
 		  "of udp, tcp, domains" },
 		{ "[trunk x]\n",
 		  "x.conf:1: [\"trunk x\"]: unknown section, expected one of gateway, sip, "
-		  "web, media, registrar, calls, log, phone NAME" },
+		  "web, media, registrar, calls, turn, log, phone NAME" },
 		{ "[media]\nports = 20000-20002\n",
 		  "x.conf:2: [media] ports: expected FIRST-LAST, within 1024 to 65535, at least 4 "
 		  "ports, not \"20000-20002\"" },
@@ -251,6 +258,30 @@ static void errors_name_file_line_section_key_and_what_was_expected(void)
 		  "x.conf:2: [web] certificate: expected key beside it" },
 		{ "[web]\norigins = shop.example\n", "x.conf:2: [web] origins: expected a list of "
 						     "https://HOST[:PORT], not \"shop.example\"" },
+		{ "[turn]\nurls = turn:t.example\n",
+		  "x.conf:2: [turn] urls: expected secret beside it" },
+		{ "[turn]\nsecret = 0123456789abcdef\n",
+		  "x.conf:2: [turn] secret: expected urls beside it" },
+		{ "[turn]\nurls = turn:t.example, stun:t.example\n",
+		  "x.conf:2: [turn] urls: expected a list of turn:HOST[:PORT][?transport=udp or "
+		  "tcp] "
+		  "and turns:..., not \"turn:t.example, stun:t.example\"" },
+		{ "[turn]\nurls = turn:t.example?transport=tls\n",
+		  "x.conf:2: [turn] urls: expected a list of turn:HOST[:PORT][?transport=udp or "
+		  "tcp] "
+		  "and turns:..., not \"turn:t.example?transport=tls\"" },
+		{ "[turn]\nurls = turns:\n", "x.conf:2: [turn] urls: expected a list of "
+					     "turn:HOST[:PORT][?transport=udp or tcp] "
+					     "and turns:..., not \"turns:\"" },
+		/* what is nearly a secret is not shown */
+		{ "[turn]\nurls = turn:t.example\nsecret = short\n",
+		  "x.conf:3: [turn] secret: expected 16 to 256 letters, digits or signs without "
+		  "blanks, quotes and backslashes" },
+		{ "[turn]\nurls = turn:t.example\nsecret = two words of a secret\n",
+		  "x.conf:3: [turn] secret: expected 16 to 256 letters, digits or signs without "
+		  "blanks, quotes and backslashes" },
+		{ "[turn]\nttl = 59\n",
+		  "x.conf:2: [turn] ttl: expected 60 to 86400 seconds, not \"59\"" },
 		{ "[web]\nroot =\n", "x.conf:2: [web] root: expected a folder, not \"\"" },
 		{ "[web]\nroot = a\\b\n",
 		  "x.conf:2: [web] root: expected a value without stray backslashes" },

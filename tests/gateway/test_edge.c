@@ -57,6 +57,23 @@ static void on_moved(void *arg, uint64_t from, struct sip_flow *to)
 	moved_from = from;
 }
 
+/* A page is told a word with its 200, as it is told its token. */
+static void put_headers(void *arg, const struct sip_flow *flow, struct str identity,
+			uint32_t expires_s, struct writer *headers)
+{
+	(void)arg;
+	writer_printf(headers, "X-Told: %.*s %u %u\r\n", STR_ARG(identity), (unsigned)flow->id,
+		      expires_s);
+}
+
+static struct str told_in(const struct sip_msg *msg)
+{
+	for (size_t i = 0; i < msg->n_fields; i++)
+		if (str_eq(msg->fields[i].name, STR("X-Told")))
+			return msg->fields[i].value;
+	return STR("");
+}
+
 static const struct sip_endpoint_events events = { .on_request = on_request,
 						   .on_flow_closed = on_flow_closed };
 
@@ -85,7 +102,8 @@ static void set_up(void)
 						 .keys = &keys,
 						 .boot = 99,
 						 .max_expires_s = 120,
-						 .on_moved = on_moved },
+						 .on_moved = on_moved,
+						 .put_headers = put_headers },
 			  &edge),
 		 0);
 }
@@ -204,6 +222,7 @@ static void the_challenge_goes_back_unchanged(void)
 		  "Digest realm=\"example.org\", nonce=\"n\", qop=\"auth,auth-int\", "
 		  "algorithm=SHA-256");
 	CHECK_STR(edge_identity(&ws.flow), "");
+	CHECK_STR(told_in(answer), "");
 	sip_msg_unref(answer);
 	sip_msg_unref(copy);
 	tear_down();
@@ -222,6 +241,7 @@ static void once_accepted_the_flow_is_known_and_no_path_is_shown(void)
 	CHECK(!sip_msg_has(answer, SIP_HEADER_SERVICE_ROUTE));
 	CHECK_STR(sip_msg_header(answer, SIP_HEADER_CONTACT),
 		  "<sip:x1@abc.invalid;transport=ws>;expires=120");
+	CHECK_STR(told_in(answer), "sip:alice@example.org 1 120");
 	sip_msg_unref(answer);
 	CHECK_STR(edge_identity(&ws.flow), "sip:alice@example.org");
 	const struct str *routes = edge_routes(&ws.flow, &n);

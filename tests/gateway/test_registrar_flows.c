@@ -49,6 +49,53 @@ static void a_page_that_comes_back_moves_its_dialogs(void)
 	}
 }
 
+/* What put_headers() wrote into the answer; it is unreferenced here. */
+static void check_told(struct sip_msg *msg, const char *user, const struct fake_flow *flow,
+		       unsigned expires_s)
+{
+	char want[64] = "", got[64] = "";
+
+	if (user)
+		snprintf(want, sizeof(want), "%s %u %u", user, (unsigned)flow->flow.id, expires_s);
+	REQUIRE(msg);
+	CHECK_EQ(msg->status, 200);
+	for (size_t i = 0; i < msg->n_fields; i++)
+		if (str_eq(msg->fields[i].name, STR("X-Told")))
+			str_copy(msg->fields[i].value, got, sizeof(got));
+	if (strcmp(got, want) != 0) {
+		check_failures++;
+		printf("  told \"%s\", not \"%s\"\n", got, want);
+	}
+	sip_msg_unref(msg);
+}
+
+static void a_page_is_told_more_while_it_is_registered(void)
+{
+	start();
+	check_told(ask((struct reg){ .flow = &ws }), NULL, &ws, 0); /* it only asks */
+	check_told(ask((struct reg){ .flow = &ws, .headers = PAGE "Expires: 600\n" }), "1000", &ws,
+		   600);
+	CHECK_STR(registrar_flow_user(registrar, &ws.flow), "1000");
+	CHECK_STR(registrar_flow_user(registrar, &ws2.flow), "");
+	fake_advance(&net, 100000);
+	check_told(ask((struct reg){ .flow = &ws }), "1000", &ws, 500);
+	/* somebody else there, who has no contact */
+	check_told(ask((struct reg){ .flow = &ws,
+				     .user = "1001",
+				     .password = "pw1001",
+				     .to = "sip:1001@hookswitch",
+				     .call_id = "other" }),
+		   NULL, &ws, 0);
+	fake_advance(&net, 500000); /* not refreshed */
+	CHECK_STR(registrar_flow_user(registrar, &ws.flow), "");
+	check_told(ask((struct reg){ .flow = &ws, .headers = PAGE "Expires: 600\n" }), "1000", &ws,
+		   600);
+	check_told(ask((struct reg){ .flow = &ws, .headers = "Contact: *\nExpires: 0\n" }), NULL,
+		   &ws, 0);
+	CHECK_STR(registrar_flow_user(registrar, &ws.flow), "");
+	stop();
+}
+
 static void another_page_moves_nothing(void)
 {
 	struct registrar_binding bindings[REGISTRAR_MAX_CONTACTS];
@@ -250,7 +297,7 @@ static void hosts_that_mean_us(void)
 }
 
 TESTS(a_closed_websocket_takes_its_contact_along, a_page_that_comes_back_moves_its_dialogs,
-      another_page_moves_nothing, a_ghost_is_forgotten_after_a_while,
-      a_registered_page_is_not_challenged_again_but_a_phone_is, udp_phones_get_keepalives,
-      known_and_unknown_users_are_told_apart, a_flow_that_closes_during_the_question_is_no_trouble,
-      hosts_that_mean_us)
+      a_page_is_told_more_while_it_is_registered, another_page_moves_nothing,
+      a_ghost_is_forgotten_after_a_while, a_registered_page_is_not_challenged_again_but_a_phone_is,
+      udp_phones_get_keepalives, known_and_unknown_users_are_told_apart,
+      a_flow_that_closes_during_the_question_is_no_trouble, hosts_that_mean_us)

@@ -17,7 +17,7 @@ static void pages_are_served_with_their_headers(void)
 	CHECK_STR(web_client_header(&client, STR("x-content-type-options")), "nosniff");
 	CHECK_STR(web_client_header(&client, STR("cache-control")), "no-cache");
 	CHECK(str_starts(web_client_header(&client, STR("content-security-policy")),
-			 STR("default-src 'self'; connect-src 'self' ws: wss:;")));
+			 STR("default-src 'self'; connect-src 'self' ws: wss: http: https:;")));
 	CHECK_STR(web_client_body(&client), "<!doctype html><title>Hookswitch</title>");
 
 	struct str etag = web_client_header(&client, STR("etag"));

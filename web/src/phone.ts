@@ -10,6 +10,7 @@
  *
  * The state changes in #enter only. A lost socket does not end a call: the state goes to
  * "connecting" once the call is over, and `registered` tells what the line is doing meanwhile. */
+import { type Call, newCall } from "./call.ts";
 import {
   CallEvent,
   EndedEvent,
@@ -21,6 +22,7 @@ import {
   RegisteredEvent,
   StateEvent,
 } from "./events.ts";
+import { IceServers } from "./ice_servers.ts";
 import { browser, type Platform } from "./platform.ts";
 import {
   callProblem,
@@ -40,25 +42,7 @@ export { Problem } from "./problem.ts";
 export interface PhoneConfig extends UserAgentConfig {
   audio?: Pick<HTMLAudioElement, "srcObject" | "play">; // plays the far side
   constraints?: MediaTrackConstraints; // of the microphone
-  iceServers?: RTCIceServer[];
-}
-
-interface Call {
-  readonly peer: string;
-  readonly isIncoming: boolean;
-  session?: Session; // none while the microphone is asked for
-  connection?: RTCPeerConnection;
-  microphone?: MediaStream;
-  remote?: MediaStream;
-  codec?: string;
-  energy: number;
-  muted: boolean;
-  wantsHold: boolean;
-  held: boolean;
-  heldByPeer: boolean;
-  changing: boolean; // the far side has not agreed yet
-  talkingSince?: number;
-  stopWatching?: () => void;
+  iceServers?: RTCIceServer[]; // in place of those the gateway lends
 }
 
 const SIGN_IN_MS = 15_000;
@@ -68,12 +52,12 @@ const WATCH_MS = 250;
 const AUDIBLE = 2.5e-6; // energy per WATCH_MS: about -50 dBFS
 const ICE_MS = 1_000;
 const HOLD_RETRY_MS = 200;
-const UNTOUCHED = { muted: false, wantsHold: false, held: false, heldByPeer: false, changing: false };
 const KEYS = /^[0-9*#A-D]$/;
 
 export class Phone extends EventTarget {
   readonly #config: PhoneConfig;
   readonly #platform: Platform;
+  readonly #ice: IceServers;
   #state: PhoneState = "offline";
   #registered = false;
   #ua?: UserAgent;
@@ -84,6 +68,7 @@ export class Phone extends EventTarget {
     super();
     this.#config = config;
     this.#platform = platform;
+    this.#ice = new IceServers(platform);
   }
 
   get state(): PhoneState {
@@ -154,6 +139,7 @@ export class Phone extends EventTarget {
       if (this.#ua === ua) fn();
     };
     ua.on("registered", () => mine(() => this.#onRegistered()));
+    ua.on("accepted", ({ url, token }) => mine(() => this.#config.iceServers ?? this.#ice.accepted(url, token)));
     ua.on("unregistered", () => mine(() => this.#onUnregistered()));
     ua.on("registrationFailed", ({ response, cause }) => mine(() => this.#onRefused(response, cause)));
     ua.on("disconnected", () => mine(() => this.#onDisconnected()));
@@ -191,10 +177,10 @@ export class Phone extends EventTarget {
       throw new Problem("not-ready", this.#call ? "There is a call already." : "The phone is not connected.");
     if (!target) throw new Problem("bad-number", "Enter a number first.");
 
-    const call: Call = { peer: to.trim(), isIncoming: false, energy: 0, ...UNTOUCHED };
+    const call = newCall(to.trim());
     this.#call = call;
     this.#enter("calling");
-    if (!(await this.#takeMicrophone(call))) return;
+    if (!(await this.#prepare(call))) return;
 
     try {
       call.session = ua.call(target, {
@@ -217,7 +203,7 @@ export class Phone extends EventTarget {
     if (this.#state !== "incoming" || !call?.session) throw new Problem("not-ready", "Nobody is calling.");
 
     this.#enter("answering");
-    if (!(await this.#takeMicrophone(call))) return;
+    if (!(await this.#prepare(call))) return;
     for (const [event, handler] of Object.entries(this.#mediaHandlers(call)))
       call.session.on(event as never, handler as never);
     call.session.answer(this.#mediaOptions(call));
@@ -372,15 +358,17 @@ export class Phone extends EventTarget {
       return;
     }
     const { display_name: name, uri } = session.remote_identity;
-    const call: Call = { peer: uri.user, isIncoming: true, session, energy: 0, ...UNTOUCHED };
+    const call = newCall(uri.user, session);
     this.#call = call;
     this.#follow(call, session);
     this.#enter("incoming");
     this.dispatchEvent(new IncomingEvent(call.peer, name ?? ""));
   }
 
-  /** @returns false when the call was ended meanwhile */
-  async #takeMicrophone(call: Call): Promise<boolean> {
+  /** Microphone and TURN servers.
+   * @returns false when the call was ended meanwhile */
+  async #prepare(call: Call): Promise<boolean> {
+    const iceServers = this.#config.iceServers ?? this.#ice.get(); // meanwhile
     let stream: MediaStream;
     try {
       stream = await this.#platform.microphone({
@@ -395,6 +383,7 @@ export class Phone extends EventTarget {
       this.#terminate(call, { status_code: 480 }, problem);
       throw problem;
     }
+    call.iceServers = await iceServers;
     if (this.#call !== call) {
       for (const track of stream.getTracks()) track.stop();
       return false;
@@ -407,7 +396,7 @@ export class Phone extends EventTarget {
     return {
       mediaStream: call.microphone,
       mediaConstraints: { audio: true, video: false },
-      pcConfig: { iceServers: this.#config.iceServers ?? [] },
+      pcConfig: { iceServers: call.iceServers },
       rtcOfferConstraints: { offerToReceiveAudio: true, offerToReceiveVideo: false },
     };
   }

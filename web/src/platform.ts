@@ -5,6 +5,7 @@ import { jssip, type UserAgent, type UserAgentConfig } from "./user_agent.ts";
 /** What the phone needs of the world; tests bring their own. */
 export interface Platform {
   userAgent(config: UserAgentConfig): UserAgent;
+  fetch(url: string, options: RequestInit): Promise<Response>;
   microphone(constraints: MediaTrackConstraints): Promise<MediaStream>;
   every(ms: number, fn: () => void): () => void; // returns how to stop it
   after(ms: number, fn: () => void): () => void;
@@ -14,6 +15,7 @@ export interface Platform {
 
 export const browser: Platform = {
   userAgent: jssip,
+  fetch: (url, options) => fetch(url, options),
   async microphone(constraints) {
     if (!navigator.mediaDevices)
       throw new Problem(

@@ -2,6 +2,7 @@
  *
  * Phone knows these interfaces only; its tests hand it a fake of them. */
 import * as JsSIP from "jssip";
+import { heardToken } from "./ice_servers.ts";
 import type { SipEnd, SipMessage } from "./problem.ts";
 
 export interface UserAgentConfig {
@@ -18,6 +19,7 @@ export interface UserAgentEvents {
   connected: unknown;
   disconnected: { error?: boolean; code?: number };
   registered: unknown;
+  accepted: { url: string; token?: string }; // each 200 to a REGISTER, and where it came from
   unregistered: unknown;
   registrationFailed: { response?: SipMessage | null; cause?: string };
   newRTCSession: { originator: string; session: Session };
@@ -63,8 +65,9 @@ export function urlsOf({ url }: UserAgentConfig): readonly string[] {
 
 /** @throws TypeError when config.url holds what is not a ws: or wss: address */
 export function jssip(config: UserAgentConfig): UserAgent {
+  const sockets = urlsOf(config).map((url) => new JsSIP.WebSocketInterface(url));
   const ua = new JsSIP.UA({
-    sockets: urlsOf(config).map((url) => new JsSIP.WebSocketInterface(url)),
+    sockets,
     uri: `sip:${encodeURIComponent(config.user)}@${config.domain}`,
     authorization_user: config.user,
     password: config.password,
@@ -77,5 +80,26 @@ export function jssip(config: UserAgentConfig): UserAgent {
     connection_recovery_max_interval: 20,
     user_agent: "Hookswitch phone",
   });
+  /* JsSIP tells of the first 200 to a REGISTER on a socket; a token is in each. */
+  const tell = (detail: UserAgentEvents["accepted"]) => (ua as unknown as { emit(event: string, detail: object): void }).emit("accepted", detail);
+  for (const socket of sockets)
+    listen(socket, (message) => {
+      const accepted = heardToken(message);
+      if (accepted) tell({ ...accepted, url: socket.url });
+    });
   return ua as unknown as UserAgent;
+}
+
+/** `heard` gets each message after JsSIP, which sets the socket's ondata at each connection. */
+function listen(socket: object, heard: (message: string) => void): void {
+  let pass: (data: unknown) => void = () => undefined;
+  Object.defineProperty(socket, "ondata", {
+    get: () => pass,
+    set: (fn: typeof pass) => {
+      pass = (data) => {
+        fn(data);
+        if (typeof data === "string") heard(data);
+      };
+    },
+  });
 }

@@ -105,6 +105,14 @@ export class FakePlatform {
     return agent;
   };
 
+  asked = []; // { url, options } of fetch()
+  answer = async () => { throw new TypeError("Failed to fetch"); }; // of fetch()
+
+  fetch = (url, options) => {
+    this.asked.push({ url, options });
+    return this.answer({ url, options });
+  };
+
   microphone = async (constraints) => {
     this.constraints = constraints;
     if (this.refuse) throw this.refuse;
