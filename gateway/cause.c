@@ -18,6 +18,7 @@ const struct cause cause_media_failed = { .status = 500, .text = "Media could no
 const struct cause cause_media_lost = { .status = 408, .text = "Media lost" };
 const struct cause cause_page_gone = { .status = 408, .text = "Page gone" };
 const struct cause cause_phone_gone = { .status = 408, .text = "Phone gone" };
+const struct cause cause_no_transcoder = { .status = 503, .text = "No transcoder is left" };
 const struct cause cause_shutdown = { .status = 503, .text = "Gateway is stopping" };
 
 struct cause cause_not_acceptable(unsigned warn, const char *why)

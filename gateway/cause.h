@@ -26,6 +26,7 @@ extern const struct cause cause_normal,	    /* hung up in the usual way */
 	cause_media_lost,		    /* the peer fell silent */
 	cause_page_gone,		    /* the page's connection and its media are gone */
 	cause_phone_gone,		    /* a phone fell silent: phone_timeout */
+	cause_no_transcoder,		    /* none is left, and no codec in common */
 	cause_shutdown;
 
 /* 488 with a Warning that says why. */

@@ -12,6 +12,14 @@ static int refuse_with(struct sip_leg *l, const struct cause *cause)
 				 cause_print_headers(cause, mem));
 }
 
+/* Is there no codec in common only because no transcoder was left? Later, or at another
+ * gateway, there may be one (RFC 3261 §21.5.4). */
+static bool wants_transcoder(const struct sip_leg *l, const struct cause *cause)
+{
+	return l->leg.relay && l->shared->config->media.plan != CONFIG_PLAN_RELAY &&
+	       (cause->status == 488 || cause->status == 606);
+}
+
 static void hang_up(struct leg *leg, const struct cause *cause)
 {
 	struct sip_leg *l = sip_leg_of(leg);
@@ -20,6 +28,8 @@ static void hang_up(struct leg *leg, const struct cause *cause)
 
 	if (was >= ENDING)
 		return;
+	if (was != TALKING && wants_transcoder(l, cause))
+		cause = &cause_no_transcoder;
 	l->cause = *cause;
 	sip_leg_enter(l, ENDING);
 	if (was == TALKING)

@@ -13,9 +13,10 @@ import { parseWav, PHONE_HZ, synthesize, writeWav } from "./tone.mjs";
 
 const PROGRAM = process.env.BARESIP ?? "/usr/bin/baresip";
 const MODULES = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"].find(existsSync);
+const SOUND = { G722: [16000, 1], opus: [48000, 2] };
 const TONE_S = 300; // baresip hangs up at the end of its file
 
-function config({ folder, address, sipPort, rtpPort, controlPort, source, rate }) {
+function config({ folder, address, sipPort, rtpPort, controlPort, source, rate, channels }) {
 	return `poll_method epoll
 sip_listen ${address}:${sipPort}
 net_interface ${address}
@@ -23,7 +24,7 @@ call_local_timeout 120
 call_max_calls 4
 audio_source aufile,${source}
 audio_srate ${rate}
-audio_channels 1
+audio_channels ${channels}
 audio_level no
 audio_buffer 20-160
 rtp_tos 184
@@ -34,6 +35,7 @@ rtp_stats no
 module_path ${MODULES}
 module g711.so
 module g722.so
+module opus.so
 module aufile.so
 module sndfile.so
 module_tmp account.so
@@ -47,10 +49,10 @@ snd_path ${folder}/heard
 /** @param server "ADDRESS:PORT" of the registrar; without it the phone stands alone
  *  @param transport to the registrar: udp or tcp
  *  @param sipPort its own port, if the test must know before
- *  @param codec PCMA, PCMU or G722, which samples at 16 kHz
+ *  @param codec PCMA, PCMU, G722 (which samples at 16 kHz) or opus
  *  @param autoAnswer false: the test calls accept()
  *  @param namespace where it lives, see namespace.mjs
- *  @param wav file to play instead of the tone (the codec's rate, mono, 16 bit)
+ *  @param wav file to play instead of the tone (the codec's rate and channels, 16 bit)
  *  @returns a Baresip, registered if there is a server */
 export async function startBaresip({
 	user = "1000",
@@ -72,21 +74,21 @@ export async function startBaresip({
 	const rtpPort = await freePorts(40);
 	const controlPort = await freePorts(1);
 	const address = namespace?.address ?? "127.0.0.1";
-	const rate = codec === "G722" ? 16000 : 8000;
+	const [rate, channels] = SOUND[codec] ?? [8000, 1];
 	const source = wav ?? path.join(folder, "tone.wav");
 	const options = [
 		`auth_user=${user}`,
 		`auth_pass=${password}`,
 		`answermode=${autoAnswer ? "auto" : "manual"}`,
-		`audio_codecs=${codec}/${rate}/1`,
+		`audio_codecs=${codec}/${rate}/${channels}`,
 		`regint=${server && register ? 60 : 0}`,
 		"ptime=20",
 	];
 	if (server) options.push(`outbound="sip:${server};transport=${transport}"`);
 
 	mkdirSync(path.join(folder, "heard"));
-	if (!wav) writeFileSync(source, writeWav(synthesize(TONE_S, rate, [[hz, 0.4]])));
-	writeFileSync(path.join(folder, "config"), config({ folder, address, sipPort, rtpPort, controlPort, source, rate }));
+	if (!wav) writeFileSync(source, writeWav(synthesize(TONE_S, rate, [[hz, 0.4]]), channels));
+	writeFileSync(path.join(folder, "config"), config({ folder, address, sipPort, rtpPort, controlPort, source, rate, channels }));
 	writeFileSync(path.join(folder, "accounts"), `<sip:${user}@${server ? domain : `${address}:${sipPort}`}>;${options.join(";")}\n`);
 	writeFileSync(path.join(folder, "contacts"), "");
 

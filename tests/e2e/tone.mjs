@@ -104,22 +104,26 @@ export function parseWav(buffer) {
 	return { samples: new Float32Array(0), rate: format?.rate ?? 8000 };
 }
 
-/** A mono 16-bit WAV file of `samples`. */
-export function writeWav({ samples, rate }) {
-	const out = Buffer.alloc(44 + samples.length * 2);
+/** A 16-bit WAV file of `samples`, on each of its channels. */
+export function writeWav({ samples, rate }, channels = 1) {
+	const step = 2 * channels;
+	const out = Buffer.alloc(44 + samples.length * step);
 	out.write("RIFF", 0);
-	out.writeUInt32LE(36 + samples.length * 2, 4);
+	out.writeUInt32LE(36 + samples.length * step, 4);
 	out.write("WAVEfmt ", 8);
 	out.writeUInt32LE(16, 16);
 	out.writeUInt16LE(1, 20);
-	out.writeUInt16LE(1, 22);
+	out.writeUInt16LE(channels, 22);
 	out.writeUInt32LE(rate, 24);
-	out.writeUInt32LE(rate * 2, 28);
-	out.writeUInt16LE(2, 32);
+	out.writeUInt32LE(rate * step, 28);
+	out.writeUInt16LE(step, 32);
 	out.writeUInt16LE(16, 34);
 	out.write("data", 36);
-	out.writeUInt32LE(samples.length * 2, 40);
-	samples.forEach((x, i) => out.writeInt16LE(Math.round(Math.max(-1, Math.min(1, x)) * 32767), 44 + i * 2));
+	out.writeUInt32LE(samples.length * step, 40);
+	samples.forEach((x, i) => {
+		const value = Math.round(Math.max(-1, Math.min(1, x)) * 32767);
+		for (let channel = 0; channel < channels; channel++) out.writeInt16LE(value, 44 + i * step + 2 * channel);
+	});
 	return out;
 }
 

@@ -148,6 +148,33 @@ static void with_no_transcoder_left_a_call_is_relayed_only(void)
 	unmake(&f);
 }
 
+/* It is not the callee's fault: 503 says that it may go better later, or elsewhere. */
+static void with_no_transcoder_left_a_refused_call_may_be_tried_again(void)
+{
+	for (unsigned transcoders = 0; transcoders < 2; transcoders++) {
+		struct fixture f;
+		struct sip_msg *msg;
+
+		REQUIRE(make(&f));
+		f.config->media.transcoders = transcoders;
+		f.config->media.workers = 1;
+		invite(1, "1000@hookswitch", 70);
+		account_is("2000");
+		fake_session_ready(&fake_sessions[0]);
+		registrar_says(200, at_page(), 1);
+		fake_session_ready(&fake_sessions[1]);
+		msg = fake_sent(&page, 0);
+		fake_reply(&page, msg, 488, "page", "", NULL);
+		sip_msg_unref(msg);
+		fake_advance(&two_net, 0);
+		msg = fake_sent(&phone, phone.n_sent - 1);
+		CHECK_EQ(msg->status, transcoders ? 488 : 503);
+		CHECK_EQ(str_empty(sip_msg_header(msg, SIP_HEADER_RETRY_AFTER)), transcoders);
+		sip_msg_unref(msg);
+		unmake(&f);
+	}
+}
+
 /* A page that calls hears nothing of codecs before the phone has chosen one. */
 static void a_page_without_a_transcoder_waits_for_the_phones_choice(void)
 {
@@ -319,6 +346,7 @@ static void without_a_transcoder_the_other_side_changes_its_codec_too(void)
 
 TESTS(a_phone_that_offers_opus_has_it_relayed, a_transcoder_is_reserved_and_given_back,
       with_no_transcoder_left_a_call_is_relayed_only,
+      with_no_transcoder_left_a_refused_call_may_be_tried_again,
       a_page_without_a_transcoder_waits_for_the_phones_choice,
       a_codec_that_changes_in_mid_call_is_counted_at_once,
       without_a_transcoder_the_other_side_changes_its_codec_too)
