@@ -1,4 +1,4 @@
-/* calls_internal.h: shared by calls.c and calls_central.c. */
+/* calls_internal.h: shared by calls.c, calls_built_in.c and calls_central.c. */
 #pragma once
 
 #include "gateway/calls.h"
@@ -47,6 +47,10 @@ void calls_give_up(struct record *r, const struct cause *cause);
 
 /* The record's caller calls the fork, which is the call's from now on. */
 void calls_dial(struct record *r, struct fork *fork);
+
+/* calls_built_in.c: an INVITE in built-in mode; it is answered or a call, now or when the
+ * database has told who it is. */
+void calls_built_in_invite(struct calls *calls, struct sip_server_tx *tx, struct sip_msg *request);
 
 /* calls_central.c: an INVITE in central mode; it is answered or a call. */
 void calls_central_invite(struct calls *calls, struct sip_server_tx *tx, struct sip_msg *request);
