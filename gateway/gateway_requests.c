@@ -94,6 +94,14 @@ static void on_flow_closed(void *arg, struct sip_flow *flow)
 		auth_flow_closed(g->auth, flow); /* what it keeps is in the flow */
 }
 
+static struct sip_flow *on_reopen(void *arg, const struct sip_uri *next_hop)
+{
+	struct gateway *g = arg;
+	struct sip_flow *flow;
+
+	return listeners_flow_to(g->listeners, next_hop, &flow) == 0 ? flow : NULL;
+}
+
 static void on_wire(void *arg, const struct sip_flow *flow, bool sent, struct str text,
 		    struct str call_id)
 {
@@ -105,5 +113,6 @@ static void on_wire(void *arg, const struct sip_flow *flow, bool sent, struct st
 const struct sip_endpoint_events gateway_events = {
 	.on_request = on_request,
 	.on_flow_closed = on_flow_closed,
+	.on_reopen = on_reopen,
 	.on_wire = on_wire,
 };

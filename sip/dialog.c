@@ -23,6 +23,10 @@ void sip_dialog_move(struct sip_dialog *d, struct sip_flow *flow)
 		if (d->next)
 			d->next->prev = d->prev;
 	}
+	if (d->flow && !flow) {
+		d->peer = d->flow->remote;
+		d->may_reopen = !d->flow->transport->web;
+	}
 	d->next = d->prev = NULL;
 	d->flow = flow && flow->open ? flow : NULL;
 	if (d->flow) {
@@ -186,8 +190,28 @@ void sip_dialog_ack(struct sip_endpoint *endpoint, struct sip_flow *flow, struct
 		d->on_request(d->arg, flow, NULL, ack);
 }
 
-int sip_dialog_print(const struct sip_dialog *d, const struct sip_request_parts *parts,
-		     struct str *out)
+bool sip_dialog_reaches(struct sip_dialog *d)
+{
+	const struct sip_endpoint *e = d->endpoint;
+	struct sip_name_addr route;
+	struct sip_uri uri;
+	char mem[SIP_ADDR_TEXT];
+
+	if (d->flow || !d->may_reopen || !e->events->on_reopen)
+		return d->flow;
+	if (d->n_routes > 0) {
+		if (sip_name_addr_parse(d->routes[0], &route) != 0)
+			return false;
+		uri = route.uri;
+	} else if (sip_uri_parse(d->target, &uri) != 0) {
+		return false;
+	}
+	if (str_ieq(uri.host, sip_addr_print_host(&d->peer, mem)))
+		sip_dialog_move(d, e->events->on_reopen(e->arg, &uri));
+	return d->flow;
+}
+
+int sip_dialog_print(struct sip_dialog *d, const struct sip_request_parts *parts, struct str *out)
 {
 	struct sip_request_parts whole = *parts;
 	struct str routes[SIP_MAX_ROUTES + 1];
@@ -196,7 +220,7 @@ int sip_dialog_print(const struct sip_dialog *d, const struct sip_request_parts 
 	char last[SIP_MAX_FIELD + 2];
 	struct writer w;
 
-	if (!d->flow)
+	if (!sip_dialog_reaches(d))
 		return -EPIPE;
 	whole.uri = d->target;
 	whole.from = d->local;

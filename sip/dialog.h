@@ -20,6 +20,8 @@ struct sip_dialog {
 	struct hash_node node;		/* Call-ID and our tag */
 	struct sip_flow *flow;		/* NULL once it closed */
 	struct sip_dialog *next, *prev; /* on the flow */
+	struct sip_addr peer;		/* of the last flow, once it closed */
+	bool may_reopen;		/* it was not a browser's */
 
 	struct sip_msg *first;	     /* the INVITE, sent or received */
 	struct sip_msg *established; /* caller: the response with tag and routes */
@@ -59,10 +61,14 @@ void sip_dialog_list(struct sip_dialog *d,
 		     void *arg);
 void sip_dialog_move(struct sip_dialog *d, struct sip_flow *flow); /* may be NULL */
 
+/* Is there a flow, or one to be had again? A connection that broke does not end a dialog:
+ * the next request opens another to its next hop (§18), if that is where it was before, so
+ * that nobody's Contact chooses whom we connect to. */
+bool sip_dialog_reaches(struct sip_dialog *d);
+
 /* Prints a request of ours; method, cseq, branch and what lies beyond the
  * dialog is taken from `parts`. As sip_endpoint_print_request(). */
-int sip_dialog_print(const struct sip_dialog *d, const struct sip_request_parts *parts,
-		     struct str *out);
+int sip_dialog_print(struct sip_dialog *d, const struct sip_request_parts *parts, struct str *out);
 
 /* The ACK to a 2xx (§13.2.2.4), the same each time it is sent. */
 void sip_dialog_send_ack(struct sip_dialog *d, const struct sip_msg *invite);

@@ -24,6 +24,11 @@ struct sip_endpoint_events {
 	 * transactions on it fail. */
 	void (*on_flow_closed)(void *arg, struct sip_flow *flow);
 
+	/* A dialog's connection has gone, and there is a request to send in it: a flow to
+	 * its next hop, where it was before (never to a browser). NULL: none is to be
+	 * had. May be NULL itself. */
+	struct sip_flow *(*on_reopen)(void *arg, const struct sip_uri *next_hop);
+
 	/* Every message as it stands on the wire, for the trace; also what did
 	 * not parse (msg is NULL then). May be NULL. */
 	void (*on_wire)(void *arg, const struct sip_flow *flow, bool sent, struct str text,

@@ -128,7 +128,7 @@ bool sip_invite_hang_up(struct sip_invite *invite, struct str reason);
  * is missing or the delay after a 491 runs; -EPIPE without a flow. A time-out,
  * 408 or 481 also ends the session, after on_reoffered (§12.2.1.2). */
 int sip_invite_reoffer(struct sip_invite *invite, struct str sdp);
-bool sip_invite_can_reoffer(const struct sip_invite *invite); /* now */
+bool sip_invite_can_reoffer(struct sip_invite *invite); /* now */
 /* Answers on_reoffer: 200 with that SDP (empty for UPDATE without), or failure.
  * -ENOENT when the peer has withdrawn it, or its flow broke. */
 int sip_invite_accept(struct sip_invite *invite, struct str sdp);

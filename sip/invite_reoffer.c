@@ -49,10 +49,10 @@ static int send_reoffer(struct sip_invite *iv, struct str sdp)
 	return 0;
 }
 
-bool sip_invite_can_reoffer(const struct sip_invite *iv)
+bool sip_invite_can_reoffer(struct sip_invite *iv)
 {
 	return iv->state == SIP_INVITE_TALKING && iv->exchange == SIP_EXCHANGE_NONE && !iv->later &&
-	       !iv->ok && iv->dialog.flow;
+	       !iv->ok && sip_dialog_reaches(&iv->dialog);
 }
 
 int sip_invite_reoffer(struct sip_invite *iv, struct str sdp)
@@ -61,7 +61,7 @@ int sip_invite_reoffer(struct sip_invite *iv, struct str sdp)
 		return -EAGAIN;
 	if (iv->state != SIP_INVITE_TALKING)
 		return -EINVAL;
-	if (iv->dialog.flow && !sip_invite_can_reoffer(iv))
+	if (sip_dialog_reaches(&iv->dialog) && !sip_invite_can_reoffer(iv))
 		return -EAGAIN;
 	return send_reoffer(iv, sdp);
 }

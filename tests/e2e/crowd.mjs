@@ -40,7 +40,7 @@ export class Crowd {
 		});
 	}
 
-	async leave() {
+	async close() {
 		await Promise.all(this.members.map((member) => member.leave()));
 	}
 }

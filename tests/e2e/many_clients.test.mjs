@@ -66,7 +66,7 @@ test("a gateway is killed with 50 clients: all are there again through the other
 		t.diagnostic(`registered again after ${((last - killed) / 1000).toFixed(1)} s`);
 		await assertCallable(crowd, crowd.members);
 	} finally {
-		await crowd.leave();
+		await crowd.close();
 		await first.start();
 	}
 });
@@ -88,6 +88,6 @@ test("1,000 clients are registered at the same time through two gateways", async
 		t.diagnostic(`${MANY} in ${(ms / 1000).toFixed(1)} s; ${kib.map((n) => n.toFixed(0)).join(" and ")} KiB of a gateway's memory for each`);
 		for (const n of kib) assert.ok(n < 100, `${n} KiB for a client`);
 	} finally {
-		await crowd.leave();
+		await crowd.close();
 	}
 });

@@ -23,7 +23,18 @@ __attribute__((unused)) static void on_request(void *arg, struct sip_server_tx *
 	sip_respond(tx, &(struct sip_answer){ .status = 404 });
 }
 
-static const struct sip_endpoint_events events = { .on_request = on_request };
+static struct sip_flow *again; /* what a lost flow is replaced by */
+static char next_hop[128];     /* asked for */
+
+__attribute__((unused)) static struct sip_flow *on_reopen(void *arg, const struct sip_uri *uri)
+{
+	(void)arg;
+	str_copy(uri->text, next_hop, sizeof(next_hop));
+	return again;
+}
+
+static const struct sip_endpoint_events events = { .on_request = on_request,
+						   .on_reopen = on_reopen };
 
 __attribute__((unused)) static const char contact[] = "Contact: <sip:bob@198.51.100.7:5062>\r\n";
 

@@ -47,7 +47,9 @@ static void on_wire(void *arg, const struct sip_flow *on, bool sent, struct str 
 	got.unparsed += str_empty(call_id);
 }
 
-static const struct sip_endpoint_events events = { on_request, on_flow_closed, on_wire };
+static const struct sip_endpoint_events events = { .on_request = on_request,
+						   .on_flow_closed = on_flow_closed,
+						   .on_wire = on_wire };
 
 static void set_up(const struct sip_transport *transport)
 {

@@ -44,7 +44,8 @@ static void on_flow_closed(void *arg, struct sip_flow *flow)
 	stage->closed++;
 }
 
-static const struct sip_endpoint_events events = { on_request, on_flow_closed, NULL };
+static const struct sip_endpoint_events events = { .on_request = on_request,
+						   .on_flow_closed = on_flow_closed };
 
 static int set(struct stage *stage)
 {

@@ -60,7 +60,9 @@ static void on_wire(void *arg, const struct sip_flow *flow, bool sent, struct st
 	stage->received += !sent;
 }
 
-static const struct sip_endpoint_events events = { on_request, on_flow_closed, on_wire };
+static const struct sip_endpoint_events events = { .on_request = on_request,
+						   .on_flow_closed = on_flow_closed,
+						   .on_wire = on_wire };
 
 static int set(struct stage *stage, const char *address)
 {

@@ -119,7 +119,9 @@ static void on_wire(void *arg, const struct sip_flow *flow, bool sent, struct st
 	traces_wire_of(f->traces, call_id, flow, sent, text);
 }
 
-static const struct sip_endpoint_events endpoint_events = { on_request, on_flow_closed, on_wire };
+static const struct sip_endpoint_events endpoint_events = { .on_request = on_request,
+							    .on_flow_closed = on_flow_closed,
+							    .on_wire = on_wire };
 
 static uint64_t unix_ms(void *arg)
 {
