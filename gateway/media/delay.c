@@ -76,6 +76,11 @@ void delay_put(struct delay *delay, int64_t transit_ms, uint64_t now_ms)
 	move_base(delay, transit_ms);
 }
 
+static unsigned above_base(const struct delay *delay, int64_t transit_ms)
+{
+	return transit_ms > delay->base_ms ? (unsigned)(transit_ms - delay->base_ms) : 0;
+}
+
 unsigned delay_target_ms(const struct delay *delay)
 {
 	if (delay->n == 0)
@@ -89,5 +94,18 @@ unsigned delay_target_ms(const struct delay *delay)
 		if (later > may_be_late)
 			break;
 	}
-	return transit_ms > delay->base_ms ? (unsigned)(transit_ms - delay->base_ms) : 0;
+	return above_base(delay, transit_ms);
+}
+
+unsigned delay_usual_ms(const struct delay *delay)
+{
+	if (delay->n == 0)
+		return 0;
+
+	int64_t transit_ms = delay->least_ms;
+	unsigned n = delay->bins[bin_of(transit_ms)];
+
+	while (2 * n < delay->n)
+		n += delay->bins[bin_of(++transit_ms)];
+	return above_base(delay, transit_ms);
 }

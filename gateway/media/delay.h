@@ -15,7 +15,7 @@ enum {
 	DELAY_WINDOW = 320, /* packets; 6.4 s of 20 ms */
 	DELAY_BASE = 24,    /* packets; half a second of 20 ms */
 	DELAY_LATE_PERMILLE = 14,
-	DELAY_MOST_MS = 250,  /* a packet later than that is an outage, not jitter ... */
+	DELAY_MOST_MS = 360,  /* a packet later than that is an outage, not jitter ... */
 	DELAY_MOVED_MS = 500, /* ... unless all are for so long: another way through the net */
 	DELAY_BINS = 1024,    /* of 1 ms */
 };
@@ -38,3 +38,6 @@ void delay_init(struct delay *delay);
 void delay_put(struct delay *delay, int64_t transit_ms, uint64_t now_ms);
 
 unsigned delay_target_ms(const struct delay *delay); /* 0 before the first packet */
+
+/* How much slower than the base the median of the window was. */
+unsigned delay_usual_ms(const struct delay *delay);

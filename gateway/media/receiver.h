@@ -17,7 +17,8 @@ enum {
 	RECEIVER_MAX_GAP_MS = 10000, /* a longer jump starts over */
 	RECEIVER_FRAME_MS = 20,	     /* ... of PCM, unless configured */
 	RECEIVER_START_MS = 10,	     /* from the first packet to its sound */
-	RECEIVER_CEILING_MS = 200,   /* longest a packet waits to be played */
+	RECEIVER_CEILING_MS = 200,   /* longest a packet of usual delay waits to be played; */
+	RECEIVER_MOST_WAIT_MS = 350, /* ... a faster one by what it was faster, up to this */
 	RECEIVER_STOP_MS = 1000,     /* without packets: no sound is made up any more */
 };
 
@@ -58,6 +59,7 @@ struct receiver_counts {
 	unsigned depth_ms;    /* the fastest packet waits so long now, */
 	unsigned most_ms;     /* ... and waited so long at most */
 	unsigned target_ms;   /* ... and should */
+	unsigned added_ms;    /* a packet of usual delay waits so long now */
 };
 
 struct receiver;

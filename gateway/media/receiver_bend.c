@@ -17,7 +17,7 @@ void playout_obey_ceiling(struct receiver *r)
 	struct receiver_playout *p = r->playout;
 	int64_t depth = playout_depth_ms(r);
 
-	if (depth <= RECEIVER_CEILING_MS)
+	if (depth <= playout_ceiling_ms(r))
 		return;
 
 	int64_t cut = (depth - playout_target_ms(r)) * r->config.pcm_rate / 1000;
@@ -89,7 +89,7 @@ static void stretch(struct receiver *r, bool pause)
 	struct receiver_playout *p = r->playout;
 	size_t frame = playout_frame(r), fade = playout_samples(r, PLAYOUT_FADE_MS);
 
-	if (playout_depth_ms(r) + (int64_t)r->config.frame_ms > RECEIVER_CEILING_MS)
+	if (playout_depth_ms(r) + (int64_t)r->config.frame_ms > playout_ceiling_ms(r))
 		return;
 	if (pause && look_ahead(r, frame + fade)) {
 		put_in(r, frame);

@@ -8,8 +8,8 @@
  * packet that is missing, or where a piece of sound can be said twice unheard; it
  * shrinks in pauses, or by cutting single periods of a voice.
  *
- * What must stay true: each frame takes a bounded number of steps, and no packet is
- * played more than RECEIVER_CEILING_MS after it came. */
+ * What must stay true: each frame takes a bounded number of steps, and the depth is not
+ * above the ceiling. */
 #include "gateway/media/receiver_playout.h"
 #include "gateway/media/red.h"
 
@@ -22,6 +22,7 @@ enum {
 	MOST_STRETCH_MS = 80, /* lead beyond the target, for late sound to be heard at all */
 	MOST_STEPS = 200,     /* to fill a frame; packets held bound them long before */
 	STOOD_STILL_MS = 15,
+	SPARE_SLOTS = 4,     /* of the jitter buffer: the ceiling leaves them free */
 	MOST_FRAMES = 10,    /* at once; a loop that stood still longer goes on from now */
 	LOSSY = 65536 / 100, /* from this loss on the next packet is waited for */
 };
@@ -45,12 +46,25 @@ int receiver_playout_open(struct receiver *r)
 
 /* ---- how long to wait ---- */
 
+int64_t playout_ceiling_ms(const struct receiver *r)
+{
+	const struct receiver_playout *p = r->playout;
+	int64_t most = RECEIVER_CEILING_MS + (int64_t)delay_usual_ms(&p->jitter.delay);
+	int64_t room = (JITTER_SLOTS - SPARE_SLOTS) * (int64_t)playout_ms(r, p->last_samples);
+
+	if (most > room)
+		most = room;
+	if (most > RECEIVER_MOST_WAIT_MS)
+		most = RECEIVER_MOST_WAIT_MS;
+	return most > RECEIVER_CEILING_MS ? most : RECEIVER_CEILING_MS;
+}
+
 int64_t playout_target_ms(const struct receiver *r)
 {
 	const struct receiver_playout *p = r->playout;
 	const struct receiver_format *format = &r->config.formats[p->format];
 	int64_t target = delay_target_ms(&p->jitter.delay) + MARGIN_MS;
-	int64_t most = RECEIVER_CEILING_MS - RECEIVER_FRAME_MS - PLAYOUT_FADE_MS;
+	int64_t most = playout_ceiling_ms(r) - RECEIVER_FRAME_MS - PLAYOUT_FADE_MS;
 
 	/* Lost packets are said again by the next: that must be there in time. */
 	if (p->loss >= LOSSY && format->codec->recover)
@@ -122,9 +136,10 @@ static bool comes_too_late(struct receiver *r, const struct jitter_packet *packe
 	struct receiver_playout *p = r->playout;
 	int64_t lead = jitter_lead_ms(&p->jitter, packet->at, p->due_ms);
 	int64_t most = playout_target_ms(r) + MOST_STRETCH_MS;
+	int64_t allowed = playout_ceiling_ms(r) - (int64_t)r->config.frame_ms;
 
-	if (most > RECEIVER_CEILING_MS - (int64_t)r->config.frame_ms)
-		most = RECEIVER_CEILING_MS - (int64_t)r->config.frame_ms;
+	if (most > allowed)
+		most = allowed;
 	return p->end - packet->at > p->ahead + (int64_t)playout_samples(r, PLAYOUT_EXACT_MS) ||
 	       lead > most;
 }
@@ -353,6 +368,8 @@ void receiver_playout_counts(const struct receiver *r, struct receiver_counts *o
 		return;
 
 	int64_t depth = playout_depth_ms(r);
+	int64_t added = depth - (int64_t)delay_usual_ms(&p->jitter.delay);
 	out->depth_ms = depth > 0 ? (unsigned)depth : 0;
+	out->added_ms = added > 0 ? (unsigned)added : 0;
 	out->target_ms = (unsigned)playout_target_ms(r);
 }

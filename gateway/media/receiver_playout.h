@@ -33,6 +33,10 @@ int64_t playout_target_ms(const struct receiver *r);
 int64_t playout_lead_ms(const struct receiver *r);
 int64_t playout_depth_ms(const struct receiver *r);
 
+/* What the depth may be. Delay is what the buffer adds for a packet as late as most are:
+ * that a quick one waits longer is heard by nobody. */
+int64_t playout_ceiling_ms(const struct receiver *r);
+
 /* Each adds sound, and all but the first move the end of media time along. */
 void playout_make_up(struct receiver *r, size_t n);
 /* One lost packet's worth, `gap` samples before `next`. */

@@ -93,6 +93,8 @@ static void on_pcm(void *arg, const int16_t *pcm, size_t samples, uint64_t now_m
 	receiver_counts(net->receiver, &counts);
 	if (counts.depth_ms > net->most_depth_ms)
 		net->most_depth_ms = counts.depth_ms;
+	if (counts.added_ms > net->most_added_ms)
+		net->most_added_ms = counts.added_ms;
 	if (net->decodes > net->most_decodes)
 		net->most_decodes = net->decodes;
 	net->decodes = 0;

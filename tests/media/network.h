@@ -35,7 +35,7 @@ struct network {
 	size_t frames, restarts;
 	size_t wrong_steps; /* frames that were not a step after the one before, while live */
 	uint64_t last_ms;   /* of a frame; 0: none since a restart */
-	unsigned frame_ms, most_depth_ms;
+	unsigned frame_ms, most_depth_ms, most_added_ms;
 	uint64_t *heard_ms; /* by number: the first sample of it; 0: never */
 	size_t made_up;	    /* samples */
 	unsigned decodes;   /* calls of the codec since the last frame, */

@@ -158,6 +158,22 @@ static void the_target_is_what_nearly_all_packets_keep(void)
 	CHECK_EQ(delay_target_ms(&delay), 0);
 }
 
+/* The base is the quickest, the usual delay the middle one's. */
+static void the_usual_delay_is_the_median_of_the_window(void)
+{
+	delay_init(&delay);
+	CHECK_EQ(delay_usual_ms(&delay), 0);
+	delays(99, 3, 70); /* one of three is late: most are as quick as the quickest */
+	CHECK_EQ(delay_usual_ms(&delay), 0);
+	delay_init(&delay);
+	for (unsigned i = 0; i < 100; i++)
+		delay_put(&delay, 1000 + i % 3 * 40, 20 * i);
+	CHECK_EQ(delay_usual_ms(&delay), 40);
+	for (unsigned i = 0; i < DELAY_WINDOW; i++) /* and back on a clean network */
+		delay_put(&delay, 1000, 2000 + 20 * i);
+	CHECK_EQ(delay_usual_ms(&delay), 0);
+}
+
 static void the_target_forgets(void)
 {
 	delay_init(&delay);
@@ -256,6 +272,6 @@ static void redundant_blocks_are_split(void)
 TESTS(packets_come_out_in_order_and_in_media_time, what_was_played_or_is_there_is_late,
       too_many_packets_push_the_oldest_out, a_jump_of_time_is_believed_at_the_third_packet,
       another_ssrc_starts_over, a_packet_without_audio_keeps_its_place_only,
-      the_target_is_what_nearly_all_packets_keep, the_target_forgets,
-      an_outage_is_no_jitter_but_another_route_is_learnt, any_delays_leave_the_books_in_balance,
-      redundant_blocks_are_split)
+      the_target_is_what_nearly_all_packets_keep, the_usual_delay_is_the_median_of_the_window,
+      the_target_forgets, an_outage_is_no_jitter_but_another_route_is_learnt,
+      any_delays_leave_the_books_in_balance, redundant_blocks_are_split)
