@@ -25,8 +25,8 @@ struct dtls_srtp_counts {
 
 struct dtls_srtp;
 
-/* `local_ssrc` is the only SSRC we send with. Session keys are derived at once;
- * cleansing the caller's copy is the caller's. -ENOMEM, -EINVAL. */
+/* `local_ssrc` is the only SSRC we send with. The keys are copied (into
+ * libsrtp); cleansing the caller's copy is the caller's. -ENOMEM, -EINVAL. */
 int dtls_srtp_new(const struct dtls_keys *keys, uint32_t local_ssrc, struct dtls_srtp **out);
 
 /* NULL is fine. */
