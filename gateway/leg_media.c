@@ -86,7 +86,7 @@ void leg_media_free(struct leg_media *m)
 	sdp_free(m->remote);
 	free((char *)m->agreed_text.p);
 	m->remote = NULL;
-	m->agreed_text = STR("");
+	m->agreed_text = (struct str){ NULL, 0 }; /* may be freed again */
 }
 
 void leg_media_limit(struct leg_media *m, const struct codec *const *codecs, size_t n)

@@ -189,6 +189,28 @@ int sip_leg_take_invite(struct sip_leg *l, struct sip_server_tx *tx)
 		&l->invite);
 }
 
+int sip_leg_take_offer(struct sip_leg *l, struct str sdp, struct cause *cause)
+{
+	int err;
+
+	if (str_empty(sdp)) {
+		*cause = cause_not_acceptable(399,
+					      "an INVITE without an SDP offer is not supported");
+		return -ENOTSUP;
+	}
+	leg_media_free(&l->media); /* whatever was offered before */
+	err = leg_media_take_offer(&l->media, sdp, cause);
+	if (err)
+		return err;
+	l->leg.max_rate = leg_media_max_rate(&l->media);
+	l->leg.peer = leg_media_peer(&l->media);
+	l->leg.n_offered = leg_media_common(&l->media, l->leg.offered,
+					    sizeof(l->leg.offered) / sizeof(l->leg.offered[0]));
+	if (has_offered(l, &codec_opus))
+		l->leg.max_rate = codec_opus.pcm_rate; /* a browser's is relayed, see settle() */
+	return 0;
+}
+
 int sip_leg_take(struct sip_leg_shared *shared, struct sip_server_tx *tx, const char *call_id,
 		 struct leg **out, struct cause *cause)
 {
@@ -200,21 +222,9 @@ int sip_leg_take(struct sip_leg_shared *shared, struct sip_server_tx *tx, const 
 	*cause = cause_failed;
 	if (!l)
 		return -ENOMEM;
-	if (str_empty(request->body)) {
-		*cause = cause_not_acceptable(399,
-					      "an INVITE without an SDP offer is not supported");
-		err = -ENOTSUP;
-		goto fail;
-	}
-	err = leg_media_take_offer(&l->media, request->body, cause);
+	err = sip_leg_take_offer(l, request->body, cause);
 	if (err)
 		goto fail;
-	l->leg.max_rate = leg_media_max_rate(&l->media);
-	l->leg.peer = leg_media_peer(&l->media);
-	l->leg.n_offered = leg_media_common(&l->media, l->leg.offered,
-					    sizeof(l->leg.offered) / sizeof(l->leg.offered[0]));
-	if (has_offered(l, &codec_opus))
-		l->leg.max_rate = codec_opus.pcm_rate; /* a browser's is relayed, see settle() */
 	err = sip_leg_open_session(l, flow, (struct session_ref){ 0 });
 	if (err) {
 		*cause = cause_failed;

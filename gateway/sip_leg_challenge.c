@@ -58,15 +58,21 @@ int sip_leg_retry(struct leg *leg, struct sip_server_tx *tx, struct cause *cause
 	struct sip_leg *l = sip_leg_of(leg);
 	struct sip_msg *request = sip_server_tx_request(tx);
 
+	int err = 0;
+
 	*cause = cause_failed;
-	if (!str_eq(request->uri_text, l->challenged->uri_text) ||
-	    !str_eq(request->body, l->challenged->body)) {
+	if (!str_eq(request->uri_text, l->challenged->uri_text)) {
 		*cause = cause_not_acceptable(399, "the INVITE changed with its credentials");
 		return -EBADMSG;
 	}
+	/* The callee's INVITE keeps our offer, whatever becomes of the page's. */
+	if (!str_eq(request->body, l->challenged->body))
+		err = sip_leg_take_offer(l, request->body, cause);
+	if (err)
+		return err;
 	sip_invite_free(l->invite); /* if its end was not told yet */
 	l->invite = NULL;
-	int err = sip_leg_take_invite(l, tx);
+	err = sip_leg_take_invite(l, tx);
 	if (err)
 		return err;
 	timer_stop(&l->later);

@@ -81,7 +81,10 @@ void sip_leg_follow(struct leg *leg, const struct leg *other); /* a row of leg_o
 void sip_leg_dial_now(struct sip_leg *l);
 int sip_leg_place(struct sip_leg *l);
 
-/* sip_leg_caller.c: 0 or -ENOMEM. */
+/* sip_leg_caller.c: the offer of an INVITE, not yet known to the session, in place of one
+ * before it. 0, or -E... with *cause. */
+int sip_leg_take_offer(struct sip_leg *l, struct str sdp, struct cause *cause);
+/* 0 or -ENOMEM. */
 int sip_leg_take_invite(struct sip_leg *l, struct sip_server_tx *tx);
 
 /* sip_leg_challenge.c: the INVITE has ended, but not the leg. */

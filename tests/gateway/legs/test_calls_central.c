@@ -169,7 +169,7 @@ static const char web_offer[] = "v=0\n"
 				"a=rtpmap:8 PCMA/8000\n";
 
 /* The page calls bob; both media sessions become ready. */
-static void page_invites(unsigned cseq, const char *more)
+static void page_invites_with(unsigned cseq, const char *more, const char *offer)
 {
 	size_t before = n_fake_sessions;
 
@@ -180,10 +180,15 @@ static void page_invites(unsigned cseq, const char *more)
 		     "To: <sip:bob@example.org>\nCall-ID: hers\nCSeq: %u INVITE\n"
 		     "Contact: <sip:alice@x.invalid;transport=ws>\n"
 		     "Content-Type: application/sdp\n%s\n%s",
-		     cseq, cseq, more, web_offer);
+		     cseq, cseq, more, offer);
 	for (size_t i = before; i < n_fake_sessions; i++)
 		fake_session_ready(&fake_sessions[i]);
 	fake_advance(&net, 0);
+}
+
+static void page_invites(unsigned cseq, const char *more)
+{
+	page_invites_with(cseq, more, web_offer);
 }
 
 /* The last INVITE that this target got. */
@@ -406,25 +411,56 @@ static void endless_challenges_end(void)
 	tear_down();
 }
 
-static void an_offer_that_changed_with_the_credentials_is_refused(void)
+static const char credentials[] = "Proxy-Authorization: Digest username=\"alice\"\n";
+
+/* A page may make a new one; the registrar's INVITE is the one it challenged all the same. */
+static void an_offer_that_changed_with_the_credentials_counts(void)
 {
+	char changed[sizeof(web_offer)];
+
 	REQUIRE(set_up());
 	register_page(&page, "alice");
 	page_invites(1, "");
 	struct sip_msg *first = invite_at(&target[0]);
 	REQUIRE(first);
 	fake_reply(&target[0], first, 407, "k", CHALLENGE, NULL);
-	fake_receive(&page, "INVITE sip:bob@example.org SIP/2.0\n"
-			    "Via: SIP/2.0/WSS x.invalid;branch=z9hG4bKother\nMax-Forwards: 70\n"
-			    "From: <sip:alice@example.org>;tag=hers\nTo: <sip:bob@example.org>\n"
-			    "Call-ID: hers\nCSeq: 2 INVITE\nContact: <sip:alice@x.invalid>\n"
-			    "Proxy-Authorization: Digest username=\"alice\"\n"
-			    "Content-Type: application/sdp\n\nv=0\n");
-	fake_advance(&net, 0);
-	CHECK_EQ(answers(&page, 488), 1);
-	CHECK_EQ(calls_count(calls), 0);
+	memcpy(changed, web_offer, sizeof(changed));
+	for (char *at = changed; (at = strstr(at, "111"));)
+		memcpy(at, "107", 3); /* Opus has another number now */
+	page_invites_with(2, credentials, changed);
+	CHECK_EQ(calls_count(calls), 1);
+	struct sip_msg *second = invite_at(&target[0]);
+	REQUIRE(second);
+	CHECK(str_eq(second->body, first->body));
+	fake_reply(&target[0], second, 180, "bob", "Contact: <sip:bob@192.0.2.30>\r\n", NULL);
+	struct sip_msg *ringing = fake_last(&page);
+	REQUIRE(ringing);
+	CHECK_EQ(ringing->status, 180);
+	CHECK(holds(ringing->body, STR("a=rtpmap:107 opus/48000/2")));
+	CHECK(!holds(ringing->body, STR("111")));
+	sip_msg_unref(ringing);
+	sip_msg_unref(second);
 	sip_msg_unref(first);
 	tear_down();
+}
+
+static void an_offer_that_became_none_with_the_credentials_is_refused(void)
+{
+	static const char *const bodies[] = { "v=0\n", "" };
+
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		REQUIRE(set_up());
+		register_page(&page, "alice");
+		page_invites(1, "");
+		struct sip_msg *first = invite_at(&target[0]);
+		REQUIRE(first);
+		fake_reply(&target[0], first, 407, "k", CHALLENGE, NULL);
+		page_invites_with(2, credentials, bodies[i]);
+		CHECK_EQ(answers(&page, 488), 1);
+		CHECK_EQ(calls_count(calls), 0);
+		sip_msg_unref(first);
+		tear_down();
+	}
 }
 
 /* The registrar sends an INVITE for that page. */
@@ -545,6 +581,7 @@ TESTS(a_pages_call_goes_to_the_registrar_in_the_name_it_registered,
       with_all_targets_silent_the_call_ends, a_challenge_of_a_known_realm_is_answered_by_the_page,
       a_page_that_does_not_come_again_is_forgotten_after_32_seconds,
       a_challenge_of_another_realm_is_403, endless_challenges_end,
-      an_offer_that_changed_with_the_credentials_is_refused, a_call_comes_by_the_token_in_route,
+      an_offer_that_changed_with_the_credentials_counts,
+      an_offer_that_became_none_with_the_credentials_is_refused, a_call_comes_by_the_token_in_route,
       two_invites_that_differ_in_their_token_are_two_calls,
       a_fork_that_was_answered_elsewhere_says_so_to_the_page, what_may_not_come_in)
