@@ -40,6 +40,7 @@ struct config_phone {
 	char *contact; /* a sip: URI */
 };
 
+enum config_symmetric { CONFIG_SYMMETRIC_AUTO, CONFIG_SYMMETRIC_OFF };
 enum config_ringback { CONFIG_RINGBACK_PAGE, CONFIG_RINGBACK_GATEWAY };
 enum config_plan { CONFIG_PLAN_AUTO, CONFIG_PLAN_RELAY, CONFIG_PLAN_OPUS };
 enum config_mode { CONFIG_MODE_BUILT_IN, CONFIG_MODE_CENTRAL };
@@ -80,6 +81,7 @@ struct config {
 		uint32_t workers;	    /* at least 1 */
 		struct config_words codecs; /* in order of preference, spelt as in rtpmap */
 		enum config_plan plan;
+		enum config_symmetric symmetric_rtp; /* of phones behind a NAT */
 		uint32_t transcoders; /* calls that one worker may translate at a time */
 	} media;
 

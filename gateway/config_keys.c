@@ -41,6 +41,8 @@ const struct config_key config_keys[] = {
 	  "a list of opus, G722, PCMA, PCMU, each once", NULL },
 	{ "media", "plan", CONFIG_CHOICE, 0, 0, "auto", FIELD(media.plan), "auto, relay or opus",
 	  "auto|relay|opus" },
+	{ "media", "symmetric_rtp", CONFIG_CHOICE, 0, 0, "auto", FIELD(media.symmetric_rtp),
+	  "auto or off", "auto|off" },
 	{ "media", "transcoders", CONFIG_NUMBER, 0, 10000, "200", FIELD(media.transcoders),
 	  "a number from 0 to 10000", NULL },
 

@@ -1,12 +1,10 @@
 /* session_plain.c: the path to a phone: RTP and RTCP over UDP, in the clear.
  *
- * Media goes to the signalled address only. It is taken from there, or, while
- * that has not spoken, from the first other port of that host that does: some
- * phones send from another port than they listen on. Once the signalled port has
- * spoken, others are strangers; a new address in an offer begins anew. */
+ * rtp_peer.c says whose packets are taken and where ours go. */
 #include "gateway/session.h"
 
 #include "gateway/media_address.h"
+#include "gateway/rtp_peer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,11 +24,8 @@ struct plain {
 
 	bool has_remote, has_rtcp;
 	bool held; /* as of old, by 0.0.0.0: nothing goes out, its music may come in */
-	struct sdp_ip ip;
+	struct rtp_peer peer;
 	struct sockaddr_storage rtp_to, rtcp_to;
-	uint16_t remote_port;
-	uint16_t other_port; /* the phone's sending port, if another; 0: none */
-	bool signalled_heard;
 	uint64_t heard_ms;
 	uint64_t stranger;
 	uint8_t buffer[RTP_MAX_PACKET + 1]; /* one more, so that too long is seen */
@@ -41,38 +36,58 @@ static struct plain *of(const struct session *session)
 	return session->path_state;
 }
 
-static bool same_host(const struct plain *p, const struct sockaddr *from, uint16_t *port)
+static struct rtp_peer_address address_of(const struct sockaddr *from)
 {
+	struct rtp_peer_address out = { { 0 }, 0 };
+
 	if (from->sa_family == AF_INET) {
 		const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
 
-		*port = ntohs(v4->sin_port);
-		return p->ip.family == 4 && memcmp(&v4->sin_addr, p->ip.bytes, 4) == 0;
-	}
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
+		out.ip.family = 4;
+		memcpy(out.ip.bytes, &v4->sin_addr, 4);
+		out.port = ntohs(v4->sin_port);
+	} else {
+		const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
 
-	*port = ntohs(v6->sin6_port);
-	return p->ip.family == 6 && memcmp(&v6->sin6_addr, p->ip.bytes, 16) == 0;
+		out.ip.family = 6;
+		memcpy(out.ip.bytes, &v6->sin6_addr, 16);
+		out.port = ntohs(v6->sin6_port);
+	}
+	return out;
 }
 
-/* RTCP moves nothing and only reports: any port of the phone's host may send it. */
-static bool accepted(struct plain *p, const struct sockaddr *from, enum packet_kind kind)
+/* The phone is behind a NAT, and its audio has shown where. RTCP: where its own comes
+ * from, once it does. */
+static void latched(struct plain *p)
 {
-	uint16_t port;
+	struct session_stats stats = { .bad_srtp = 0 };
 
-	if (!p->has_remote || !same_host(p, from, &port))
+	media_sockaddr(&p->peer.to.ip, p->peer.to.port, &p->rtp_to);
+	p->has_rtcp = false;
+	p->session->path->stats(p->session, &stats);
+	session_note(p->session, stats.path);
+}
+
+static bool accepted(struct plain *p, const struct sockaddr *source, enum packet_kind kind)
+{
+	struct rtp_peer_address from = address_of(source);
+	enum rtp_peer_verdict verdict;
+
+	if (!p->has_remote)
 		return false;
-	if (kind == PACKET_RTCP)
-		return true;
-	if (port == p->remote_port) {
-		p->signalled_heard = true;
+	if (kind == PACKET_RTCP) {
+		if (!rtp_peer_rtcp(&p->peer, &from))
+			return false;
+		if (!p->has_rtcp && rtp_peer_is_elsewhere(&p->peer)) {
+			media_sockaddr(&from.ip, from.port, &p->rtcp_to);
+			p->has_rtcp = true;
+		}
 		return true;
 	}
-	if (p->signalled_heard)
-		return false;
-	if (!p->other_port)
-		p->other_port = port;
-	return port == p->other_port;
+	verdict = rtp_peer_rtp(&p->peer, &from, p->buffer);
+	if (verdict == RTP_PEER_LATCHED)
+		latched(p);
+	return verdict != RTP_PEER_STRANGER;
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -227,15 +242,11 @@ static int plain_open(struct session *session, const struct session_config *conf
 
 static void send_to(struct plain *p, const struct session_remote *remote)
 {
-	if (!p->has_remote || !sdp_ip_equal(&p->ip, &remote->ip) ||
-	    p->remote_port != remote->port) {
-		p->other_port = 0;
-		p->signalled_heard = false;
-	}
-	p->ip = remote->ip;
-	p->remote_port = remote->port;
-	media_sockaddr(&remote->ip, remote->port, &p->rtp_to);
-	p->has_rtcp = remote->rtcp_port != 0;
+	struct rtp_peer_address signalled = { remote->ip, remote->port };
+
+	rtp_peer_describe(&p->peer, &signalled, &remote->nat);
+	media_sockaddr(&p->peer.to.ip, p->peer.to.port, &p->rtp_to);
+	p->has_rtcp = remote->rtcp_port != 0 && !rtp_peer_is_elsewhere(&p->peer);
 	media_sockaddr(&remote->ip, remote->rtcp_port, &p->rtcp_to);
 }
 
@@ -281,11 +292,11 @@ static void plain_stats(struct session *session, struct session_stats *stats)
 	struct str text = { NULL, 0 };
 
 	writer_init(&w, ip, sizeof(ip));
-	sdp_ip_print(&w, &p->ip);
+	sdp_ip_print(&w, &p->peer.to.ip);
 	writer_end(&w, &text);
 	stats->stranger = p->stranger;
 	snprintf(stats->path, sizeof(stats->path), "%s:%u -> %.*s:%u", p->address->text, p->port,
-		 STR_ARG(text), p->remote_port);
+		 STR_ARG(text), p->peer.to.port);
 }
 
 static void plain_close(struct session *session)

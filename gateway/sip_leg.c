@@ -2,6 +2,8 @@
  * changes the state; sip_leg_finish() alone tells LEG_ENDED. */
 #include "gateway/sip_leg_internal.h"
 
+#include "gateway/rtp_peer.h"
+
 #include <openssl/rand.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,6 +80,27 @@ static void on_dead(void *arg, const struct cause *cause)
 	lose(arg, cause);
 }
 
+static struct sdp_ip ip_of(const struct sip_addr *addr)
+{
+	struct sdp_ip ip = { 0 };
+	char mem[SIP_ADDR_TEXT];
+
+	sdp_ip_parse(sip_addr_print_host(addr, mem), &ip);
+	return ip;
+}
+
+/* A phone behind a NAT names an address of its own network; its signalling shows where
+ * it is. */
+static struct sdp_ip nat_of(const struct sip_leg *l, const struct sdp_ip *named)
+{
+	const struct sip_flow *flow = sip_invite_flow(l->invite);
+	struct sdp_ip source = { 0 };
+
+	if (flow && l->shared->config->media.symmetric_rtp == CONFIG_SYMMETRIC_AUTO)
+		source = ip_of(&flow->remote);
+	return rtp_peer_nat(named, &source);
+}
+
 int sip_leg_apply(struct sip_leg *l)
 {
 	struct session_remote remote;
@@ -88,8 +111,10 @@ int sip_leg_apply(struct sip_leg *l)
 	leg_media_describe(&l->media, text, sizeof(text));
 	sip_leg_note(l, "agreed %s", text);
 	leg_media_remote(&l->media, &remote);
-	if (!l->is_web)
+	if (!l->is_web) {
 		liveness_hold(&l->liveness, remote.media.direction != BRIDGE_SENDRECV);
+		remote.nat = nat_of(l, &remote.ip);
+	}
 	return session_set_remote(l->shared->workers, l->leg.session, &remote);
 }
 
@@ -247,15 +272,6 @@ static void nobody(void *owner, struct leg *leg, const struct leg_event *event)
 	(void)owner;
 	(void)leg;
 	(void)event;
-}
-
-static struct sdp_ip ip_of(const struct sip_addr *addr)
-{
-	struct sdp_ip ip = { 0 };
-	char mem[SIP_ADDR_TEXT];
-
-	sdp_ip_parse(sip_addr_print_host(addr, mem), &ip);
-	return ip;
 }
 
 /* Of a phone silence counts only once it has been heard. */

@@ -65,6 +65,7 @@ struct session_remote {
 	/* plain */
 	struct sdp_ip ip; /* unspecified: send nothing (hold of old) */
 	uint16_t port, rtcp_port;
+	struct sdp_ip nat; /* behind one, on this host: see rtp_peer.h; family 0: not */
 	/* web; credentials other than before are an ICE restart: on_ready comes again */
 	char ufrag[SESSION_MOST_TEXT + 1], pwd[SESSION_MOST_TEXT + 1];
 	struct sdp_fingerprint fingerprint;

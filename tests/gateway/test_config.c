@@ -51,6 +51,7 @@ static void an_empty_file_means_the_defaults(void)
 	CHECK_STR(str_of(c->media.codecs.list[1]), "G722");
 	CHECK_EQ(c->media.plan, CONFIG_PLAN_AUTO);
 	CHECK_EQ(c->media.transcoders, 200);
+	CHECK_EQ(c->media.symmetric_rtp, CONFIG_SYMMETRIC_AUTO);
 	CHECK_STR(str_of(c->registrar.realm), "hookswitch");
 	CHECK_EQ(c->registrar.digest_n, 1);
 	CHECK_EQ(c->registrar.digest[0], CONFIG_DIGEST_MD5);
@@ -120,6 +121,7 @@ static void values_reach_their_fields(void)
 				"codecs = pcmu opus\n"
 				"plan = relay\n"
 				"transcoders = 0\n"
+				"symmetric_rtp = off\n"
 				"[registrar]\n"
 				"digest = SHA-256 MD5\n"
 				"database = users.db\n"
@@ -156,6 +158,7 @@ static void values_reach_their_fields(void)
 	CHECK_STR(str_of(c->media.codecs.list[0]), "PCMU");
 	CHECK_EQ(c->media.plan, CONFIG_PLAN_RELAY);
 	CHECK_EQ(c->media.transcoders, 0);
+	CHECK_EQ(c->media.symmetric_rtp, CONFIG_SYMMETRIC_OFF);
 	CHECK_EQ(c->registrar.digest_n, 2);
 	CHECK_EQ(c->registrar.digest[0], CONFIG_DIGEST_SHA256);
 	CHECK_STR(str_of(c->registrar.database), "/etc/x/users.db");

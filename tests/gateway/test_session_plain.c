@@ -1,5 +1,6 @@
 /* Media sessions over real sockets: desk phones in the clear, and who is not heard. The
  * loop and the clock are real. */
+#include "gateway/rtp_peer.h"
 #include "tests/gateway/session_bench.h"
 
 #include <arpa/inet.h>
@@ -173,6 +174,47 @@ static void a_phone_may_send_from_another_port(void)
 	stage_close(&stage);
 }
 
+/* The phone's address is of a network we do not see, its signalling comes from 127.0.0.2:
+ * from there alone it is heard and answered, once five packets in order have come. */
+static void a_phone_behind_a_nat_is_latched_onto_on_one_host_only(void)
+{
+	struct stage stage;
+	struct line one, other;
+	struct stranger phone, second, elsewhere;
+	struct session_remote remote;
+
+	stage_open(&stage, &(struct stage_config){ .workers = 1 });
+	line_open(&one, &stage, &codec_pcmu, 0, 440);
+	line_open(&other, &stage, &codec_pcmu, 0, 1000);
+	session_join(stage.workers, one.part.ref, other.part.ref);
+	phone_describe(&one.phone, &remote);
+	sdp_ip_parse(STR("127.0.0.9"), &remote.ip);
+	sdp_ip_parse(STR("127.0.0.2"), &remote.nat);
+	session_set_remote(stage.workers, one.part.ref, &remote);
+	stranger_open(&phone, "127.0.0.2", one.part.local.port);
+	stranger_open(&second, "127.0.0.2", one.part.local.port);
+	stranger_open(&elsewhere, "127.0.0.3", one.part.local.port);
+	phone_talk(&other.phone, true);
+	stranger_says(&elsewhere, 20);
+	stranger_says(&phone, RTP_PEER_PACKETS - 1);
+	stage_run(&stage, 100);
+	CHECK_EQ(other.phone.voice.n_heard, 0);
+	stranger_says(&phone, 10);
+	WAIT(&stage, other.phone.voice.n_heard == 10, 2000);
+	stranger_says(&second, 20);
+	stage_run(&stage, 200);
+	CHECK_EQ(other.phone.voice.n_heard, 10);
+
+	line_close(&one);
+	line_close(&other);
+	CHECK_EQ(one.part.stats.stranger, 20 + RTP_PEER_PACKETS - 1 + 20);
+	CHECK(strstr(one.part.stats.path, "-> 127.0.0.2:"));
+	CHECK(stranger_close(&phone) >= 5);
+	CHECK_EQ(stranger_close(&second), 0);
+	CHECK_EQ(stranger_close(&elsewhere), 0);
+	stage_close(&stage);
+}
+
 /* ---- re-offers ---- */
 
 /* Media goes where the latest description says, and to 0.0.0.0 nothing goes (the hold
@@ -247,4 +289,5 @@ static void silence_is_told_and_its_end_too(void)
 
 TESTS(two_phones_of_one_codec_are_relayed, two_phones_of_different_codecs_hear_each_other,
       strangers_are_not_heard_and_get_nothing, a_phone_may_send_from_another_port,
+      a_phone_behind_a_nat_is_latched_onto_on_one_host_only,
       a_reoffer_moves_the_media_and_may_stop_it, silence_is_told_and_its_end_too)

@@ -134,7 +134,37 @@ static void quiet_before_the_answer_does_not_shorten_the_wait_for_the_ack(void)
 	two_legs_stop(&t);
 }
 
-TESTS(nothing_above_100_before_the_phone_rings, the_phone_is_called_when_its_session_is_ready,
+/* RFC 7362: who names a private address, but calls from a public one, is behind a NAT. */
+static void a_phone_behind_a_nat_is_looked_for_where_its_signalling_comes_from(void)
+{
+	static const struct {
+		const char *named;
+		enum config_symmetric symmetric_rtp;
+		uint8_t family; /* of the host to latch onto */
+	} cases[] = {
+		{ "192.168.1.20", CONFIG_SYMMETRIC_AUTO, 4 },
+		{ "192.168.1.20", CONFIG_SYMMETRIC_OFF, 0 },
+		{ "203.0.113.9", CONFIG_SYMMETRIC_AUTO, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		static const struct sdp_ip source = { 4, { 192, 0, 2, 20 } };
+		const struct sdp_ip *nat;
+		struct two_legs t;
+
+		REQUIRE(two_legs_ring(&t));
+		t.config->media.symmetric_rtp = cases[i].symmetric_rtp;
+		phone_says(&t, 200, phone_sdp_at(1, "sendrecv", cases[i].named, 4000, "8"));
+		nat = &t.phone.session->remote.nat;
+		CHECK_EQ(nat->family, cases[i].family);
+		CHECK(!nat->family || sdp_ip_equal(nat, &source));
+		CHECK_EQ(t.page.session->remote.nat.family, 0);
+		two_legs_stop(&t);
+	}
+}
+
+TESTS(a_phone_behind_a_nat_is_looked_for_where_its_signalling_comes_from,
+      nothing_above_100_before_the_phone_rings, the_phone_is_called_when_its_session_is_ready,
       one_description_toward_a_calling_page, ringback_is_the_gateways_if_it_is_told_so,
       an_offer_without_a_codec_of_ours_is_refused_with_the_reason,
       quiet_before_the_answer_does_not_shorten_the_wait_for_the_ack)
