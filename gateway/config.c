@@ -189,6 +189,9 @@ static int agree(struct reader *r)
 					 "[web] %s: expected %s beside it", has,
 					 c->web.key ? "certificate" : "key");
 	}
+	if (c->web.proxy_protocol != CONFIG_PROXY_OFF && !c->web.trusted_proxies.n)
+		return config_lines_fail(&r->lines, line_of(r, "web", "proxy_protocol"),
+					 "[web] trusted_proxies: expected beside proxy_protocol");
 	if (c->registrar.mode == CONFIG_MODE_CENTRAL &&
 	    (c->registrar.targets.n == 0 || c->registrar.targets.n > 8))
 		return config_lines_fail(

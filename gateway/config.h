@@ -6,11 +6,7 @@
  * `FILE:LINE: [section] key: what was expected`. */
 #pragma once
 
-#include <netinet/in.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/socket.h>
+#include "gateway/network.h"
 
 #define CONFIG_DEFAULT_FILE "/etc/hookswitch/hookswitch.conf"
 #define CONFIG_MAX_LIST	    32	    /* values in one list */
@@ -30,6 +26,11 @@ struct config_addresses {
 	                             address family the machine lacks may be skipped */
 };
 
+struct config_networks {
+	struct network *list;
+	size_t n;
+};
+
 struct config_words {
 	char **list;
 	size_t n;
@@ -41,6 +42,13 @@ struct config_phone {
 };
 
 enum config_symmetric { CONFIG_SYMMETRIC_AUTO, CONFIG_SYMMETRIC_OFF };
+/* Which listeners' connections begin with the header. */
+enum config_proxy_protocol {
+	CONFIG_PROXY_OFF,
+	CONFIG_PROXY_ON,
+	CONFIG_PROXY_HTTPS,
+	CONFIG_PROXY_HTTP,
+};
 enum config_ringback { CONFIG_RINGBACK_PAGE, CONFIG_RINGBACK_GATEWAY };
 enum config_plan { CONFIG_PLAN_AUTO, CONFIG_PLAN_RELAY, CONFIG_PLAN_OPUS };
 enum config_mode { CONFIG_MODE_BUILT_IN, CONFIG_MODE_CENTRAL };
@@ -70,7 +78,9 @@ struct config {
 		char *key;		     /* PEM file; NULL exactly when certificate is */
 		struct config_words origins; /* "https://host[:port]" */
 		char *root;		     /* folder of the pages */
-		char *demo_json;	     /* not a key: what /demo.json answers, with --dev */
+		enum config_proxy_protocol proxy_protocol;
+		struct config_networks trusted_proxies;
+		char *demo_json; /* not a key: what /demo.json answers, with --dev */
 	} web;
 
 	struct {
@@ -134,6 +144,7 @@ enum config_type {
 	CONFIG_ORIGINS,
 	CONFIG_ADDRESS_PORTS, /* list of ADDRESS:PORT */
 	CONFIG_ADDRESSES,     /* list of ADDRESS */
+	CONFIG_NETWORKS,      /* list of ADDRESS[/BITS] */
 	CONFIG_PORT_RANGE,    /* two consecutive uint32_t */
 	CONFIG_NUMBER,	      /* uint32_t */
 	CONFIG_SECONDS,	      /* uint32_t, seconds */

@@ -28,6 +28,10 @@ const struct config_key config_keys[] = {
 	  "a list of https://HOST[:PORT]", NULL },
 	{ "web", "root", CONFIG_PATH, 1, 0, HOOKSWITCH_WEB_ROOT, FIELD(web.root), "a folder",
 	  NULL },
+	{ "web", "trusted_proxies", CONFIG_NETWORKS, 0, 0, "", FIELD(web.trusted_proxies),
+	  "a list of ADDRESS or ADDRESS/BITS", NULL },
+	{ "web", "proxy_protocol", CONFIG_CHOICE, 0, 0, "off", FIELD(web.proxy_protocol),
+	  "off, on, https or http", "off|on|https|http" },
 
 	{ "media", "address", CONFIG_ADDRESSES, 0, 0, "", FIELD(media.address),
 	  "a list of this machine's addresses, without ports", NULL },

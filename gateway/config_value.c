@@ -107,6 +107,19 @@ int config_addresses_set(struct config_addresses *list, const char *text, bool w
 	return addresses_set(list, str_of(text), with_port);
 }
 
+static int networks_set(struct config_networks *out, struct str text)
+{
+	struct str one;
+
+	out->list = calloc(CONFIG_MAX_LIST, sizeof(*out->list));
+	if (!out->list)
+		return -ENOMEM;
+	for (; config_value_next(&text, &one); out->n++)
+		if (out->n == CONFIG_MAX_LIST || network_parse(one, &out->list[out->n]))
+			return -EBADMSG;
+	return 0;
+}
+
 /* Gives the word as it is to be kept, or nothing when it is not one of them. */
 typedef struct str accept_word(struct str word);
 
@@ -360,6 +373,8 @@ int config_value_set(struct config *config, const struct config_key *key, struct
 		return addresses_set(field, text, true);
 	case CONFIG_ADDRESSES:
 		return addresses_set(field, text, false);
+	case CONFIG_NETWORKS:
+		return networks_set(field, text);
 	case CONFIG_PORT_RANGE:
 		return port_range_set(field, text, key->min, key->max);
 	case CONFIG_NUMBER:
@@ -414,6 +429,10 @@ void config_value_free(struct config *config, const struct config_key *key)
 	case CONFIG_ADDRESSES:
 		free(((struct config_addresses *)field)->list);
 		*(struct config_addresses *)field = (struct config_addresses){ 0 };
+		break;
+	case CONFIG_NETWORKS:
+		free(((struct config_networks *)field)->list);
+		*(struct config_networks *)field = (struct config_networks){ 0 };
 		break;
 	case CONFIG_PORT_RANGE:
 	case CONFIG_NUMBER:

@@ -109,11 +109,29 @@ static int open_sip(struct listeners *l)
 	return 0;
 }
 
-static size_t add_web(const struct config_addresses *from, bool tls, struct web_listener *list)
+static bool is_proxied(const struct config *config, bool tls)
 {
+	switch (config->web.proxy_protocol) {
+	case CONFIG_PROXY_OFF:
+		return false;
+	case CONFIG_PROXY_ON:
+		return true;
+	case CONFIG_PROXY_HTTPS:
+		return tls;
+	case CONFIG_PROXY_HTTP:
+		return !tls;
+	}
+	return false;
+}
+
+static size_t add_web(const struct config *config, bool tls, struct web_listener *list)
+{
+	const struct config_addresses *from = tls ? &config->web.https : &config->web.http;
+
 	for (size_t i = 0; i < from->n; i++)
 		list[i] = (struct web_listener){ .address = addr_of(&from->list[i]),
 						 .tls = tls,
+						 .proxied = is_proxied(config, tls),
 						 .optional = !from->chosen };
 	return from->n;
 }
@@ -122,11 +140,11 @@ static int open_web(struct listeners *l, const struct listeners_hooks *hooks)
 {
 	const struct config *config = l->config;
 	struct web_listener list[2 * CONFIG_MAX_LIST];
-	size_t n = add_web(&config->web.http, false, list);
+	size_t n = add_web(config, false, list);
 	char why[256];
 	int err;
 
-	n += add_web(&config->web.https, true, list + n);
+	n += add_web(config, true, list + n);
 	if (n == 0)
 		return 0;
 	err = web_server_new(
@@ -140,6 +158,8 @@ static int open_web(struct listeners *l, const struct listeners_hooks *hooks)
 			.origins = (const char *const *)config->web.origins.list,
 			.n_origins = config->web.origins.n,
 			.root = config->web.root,
+			.proxies = config->web.trusted_proxies.list,
+			.n_proxies = config->web.trusted_proxies.n,
 			.demo_json = config->web.demo_json,
 			.is_ready = hooks->is_ready,
 			.lets_in = hooks->lets_in,

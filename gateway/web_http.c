@@ -1,6 +1,7 @@
 /* web_http.c: HTTP requests: GET and HEAD of the pages, and the gate through
  * which upgrades pass. Protocol 0 of libwebsockets: it gets everything that is
  * not an established "sip" WebSocket, also the life and death of connections. */
+#include "gateway/forwarded.h"
 #include "gateway/web_guard.h"
 #include "gateway/web_internal.h"
 
@@ -10,8 +11,9 @@
 enum {
 	CHUNK = 16384, /* octets of a body written at a time */
 	RESPONSE_HEADERS = 2048,
-	MAX_BODY = 65536, /* of a request */
-	STALLED_S = 30,	  /* nothing of a response could be written for that long */
+	MAX_BODY = 65536,     /* of a request */
+	FORWARDED_FOR = 8193, /* all that a request's headers may be */
+	STALLED_S = 30,	      /* nothing of a response could be written for that long */
 };
 
 /* On every response. The page loads nothing from elsewhere and runs no inline
@@ -116,6 +118,26 @@ struct str web_header(struct lws *wsi, enum lws_token_indexes token, char *mem, 
 
 enum { HEADER = 512 }; /* octets of one that is looked at */
 
+/* Whose request is it, if a proxy of ours sent it? A status if it is refused, else 0. */
+static unsigned identify(struct lws *wsi)
+{
+	struct web_conn *conn = web_conn_of(wsi);
+	char mem[FORWARDED_FOR];
+
+	/* libwebsockets skips a line of the PROXY protocol where none is awaited */
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_PROXY) > 0)
+		return 400;
+	if (!conn || !web_is_proxy(conn->server, &conn->peer))
+		return 0;
+
+	struct str list = web_header(wsi, WSI_TOKEN_X_FORWARDED_FOR, mem, sizeof(mem));
+	struct sip_addr client = forwarded_client(&conn->peer, list, conn->server->proxies,
+						  conn->server->n_proxies);
+
+	/* false: that one has too many connections open */
+	return web_conn_serves(conn, &client) ? 0 : 503;
+}
+
 /* The headers that decide, in `mem`. */
 static struct web_request request_of(struct lws *wsi, char mem[8][HEADER])
 {
@@ -151,8 +173,10 @@ unsigned web_upgrade_refusal(struct lws *wsi)
 /* >0: answered here; <0: hang up; 0: the upgrade may go on. */
 static int confirm_upgrade(struct lws *wsi)
 {
-	unsigned status = web_upgrade_refusal(wsi);
+	unsigned status = identify(wsi);
 
+	if (status == 0)
+		status = web_upgrade_refusal(wsi);
 	if (status == 0)
 		return 0;
 	return respond_error(wsi, NULL, status, true) ? -1 : 1;
@@ -185,10 +209,12 @@ static int request(struct lws *wsi, struct web_exchange *exchange)
 	bool has_body = !read_only && method != LWSHUMETH_OPTIONS;
 	char headers[8][HEADER];
 	const struct web_request asked = request_of(wsi, headers);
-	unsigned refused = web_guard_body_refusal(&asked, !has_body, has_body ? MAX_BODY : 0);
 	struct str path = { uri, n > 0 ? (size_t)n : 0 };
+	unsigned refused = identify(wsi);
 
 	memset(exchange, 0, sizeof(*exchange));
+	if (!refused)
+		refused = web_guard_body_refusal(&asked, !has_body, has_body ? MAX_BODY : 0);
 	if (!refused && str_eq(path, STR(WEB_ICE_SERVERS)))
 		return web_ice_servers(wsi, exchange, method);
 	if (refused || !read_only)

@@ -1,6 +1,7 @@
 /* web_internal.h: shared by the web_*.c files.
  *
  *   web_listen.c   sockets accepted, within limits --> libwebsockets
+ *   web_proxied.c  ... on some of them after the header of the PROXY protocol
  *   web_server.c   the libwebsockets context: start and end
  *   web_http.c     requests: pages, and which upgrades are let through, as web_guard.c says
  *   web_ice.c      ... of TURN servers for pages
@@ -9,22 +10,24 @@
  * Signalling loop only. */
 #pragma once
 
+#include "gateway/log.h"
 #include "gateway/web_files.h"
 #include "gateway/web_server.h"
 
 #include <libwebsockets.h>
 
-enum { WEB_SOURCES = 4096 };
+enum { WEB_SOURCES = 4096, WEB_NO_SOURCE = WEB_SOURCES };
 
 /* One accepted connection, from accept() until libwebsockets let go of it. */
 struct web_conn {
 	struct web_server *server;
 	struct web_socket *socket; /* it was accepted on */
-	struct sip_addr remote;
-	unsigned source; /* its slot in server->pending_from */
-	bool pending;	 /* not (yet) a WebSocket: counted there */
-	bool adopting;	 /* libwebsockets is being given it */
-	bool gone;	 /* ... and has let go of it meanwhile */
+	struct sip_addr peer;	   /* who connected, or whom the PROXY header names */
+	struct sip_addr remote;	   /* the client: the peer, or whom it forwards for */
+	unsigned source;	   /* its slot in server->pending_from, or WEB_NO_SOURCE */
+	bool pending;		   /* not (yet) a WebSocket: counted there */
+	bool adopting;		   /* libwebsockets is being given it */
+	bool gone;		   /* ... and has let go of it meanwhile */
 };
 
 /* One listening socket. */
@@ -32,7 +35,8 @@ struct web_socket {
 	struct web_server *server;
 	struct sip_addr local;
 	bool tls;
-	int fd; /* -1: skipped */
+	bool proxied; /* connections begin with a PROXY header */
+	int fd;	      /* -1: skipped */
 	bool polling;
 	uv_poll_t poll;
 	uv_timer_t pause; /* no descriptors left: accept again later */
@@ -60,6 +64,12 @@ struct web_server {
 	size_t n_sockets;
 	size_t open_handles; /* of ours that the loop still holds */
 
+	struct network *proxies;
+	size_t n_proxies;
+	unsigned proxy_ms;
+	struct web_greeting *greetings; /* connections whose PROXY header is awaited */
+	struct log_rate proxy_refusals;
+
 	size_t max_connections;
 	unsigned message_ms;
 	size_t connections, pending;
@@ -82,8 +92,18 @@ struct web_server {
 int web_socket_open(struct web_server *server, struct web_socket *socket,
 		    const struct web_listener *listener, char *why, size_t why_bytes);
 void web_socket_close(struct web_socket *socket);
+void web_conn_adopt(struct web_conn *conn, int fd); /* gives both to libwebsockets */
 void web_conn_not_pending(struct web_conn *conn);
-void web_conn_gone(struct web_conn *conn); /* libwebsockets has let go of it */
+void web_conn_gone(struct web_conn *conn); /* nobody has it any more: freed */
+/* It serves this client from now on. False: too many of that one are pending. */
+bool web_conn_serves(struct web_conn *conn, const struct sip_addr *client);
+bool web_is_proxy(const struct web_server *server, const struct sip_addr *addr);
+
+/* web_proxied.c: takes both, and gives them to web_conn_adopt() after the header. */
+void web_proxied_start(struct web_conn *conn, int fd);
+void web_proxied_close_all(struct web_server *server);
+/* Says in the log why a connection of `peer` is closed, if not too often. */
+void web_proxied_refuse(struct web_socket *socket, const struct sip_addr *peer, const char *why);
 
 /* web_server.c */
 struct web_conn *web_conn_of(struct lws *wsi);

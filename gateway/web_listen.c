@@ -42,13 +42,57 @@ static unsigned source_slot(const struct web_server *server, const struct sip_ad
 	return (unsigned)(h >> 32) % WEB_SOURCES;
 }
 
+bool web_is_proxy(const struct web_server *server, const struct sip_addr *addr)
+{
+	return network_has(server->proxies, server->n_proxies, addr);
+}
+
+/* Where a pending connection of that address counts: a proxy's not at all, as it is
+ * one of many clients. */
+static unsigned source_of(const struct web_server *server, const struct sip_addr *addr)
+{
+	return web_is_proxy(server, addr) ? WEB_NO_SOURCE : source_slot(server, addr);
+}
+
+static unsigned pending_from(const struct web_server *server, unsigned source)
+{
+	return source == WEB_NO_SOURCE ? 0 : server->pending_from[source];
+}
+
+static void count(struct web_conn *conn, unsigned source)
+{
+	conn->source = source;
+	if (source != WEB_NO_SOURCE)
+		conn->server->pending_from[source]++;
+}
+
+static void uncount(struct web_conn *conn)
+{
+	if (conn->source != WEB_NO_SOURCE)
+		conn->server->pending_from[conn->source]--;
+}
+
+bool web_conn_serves(struct web_conn *conn, const struct sip_addr *client)
+{
+	unsigned source = source_of(conn->server, client);
+
+	conn->remote = *client;
+	if (!conn->pending || source == conn->source)
+		return true;
+	if (pending_from(conn->server, source) >= WEB_MAX_PENDING_FROM)
+		return false;
+	uncount(conn);
+	count(conn, source);
+	return true;
+}
+
 void web_conn_not_pending(struct web_conn *conn)
 {
 	if (!conn->pending)
 		return;
 	conn->pending = false;
 	conn->server->pending--;
-	conn->server->pending_from[conn->source]--;
+	uncount(conn);
 }
 
 void web_conn_gone(struct web_conn *conn)
@@ -61,18 +105,6 @@ void web_conn_gone(struct web_conn *conn)
 	free(conn);
 }
 
-static bool has_room(const struct web_server *server, unsigned source)
-{
-	return web_guard_has_room(&(struct web_load){
-		.connections = server->connections,
-		.max_connections = server->max_connections,
-		.pending = server->pending,
-		.max_pending = WEB_MAX_PENDING,
-		.pending_from = server->pending_from[source],
-		.max_pending_from = WEB_MAX_PENDING_FROM,
-	});
-}
-
 static void set_options(int fd)
 {
 	int on = 1, timeout = USER_TIMEOUT_MS;
@@ -81,35 +113,19 @@ static void set_options(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
 }
 
-/* Takes the accepted descriptor, whatever happens. */
-static void take(struct web_socket *socket, int fd, const struct sip_addr *remote)
+void web_conn_adopt(struct web_conn *conn, int fd)
 {
-	struct web_server *server = socket->server;
-	unsigned source = source_slot(server, remote);
-	struct web_conn *conn = has_room(server, source) ? calloc(1, sizeof(*conn)) : NULL;
-
-	if (!conn) {
-		close(fd);
-		return;
-	}
-	*conn = (struct web_conn){ .server = server,
-				   .socket = socket,
-				   .remote = *remote,
-				   .source = source,
-				   .pending = true,
-				   .adopting = true };
-	server->connections++;
-	server->pending++;
-	server->pending_from[source]++;
-	set_options(fd);
-
+	struct web_server *server = conn->server;
+	bool tls = conn->socket->tls;
 	size_t wsis = server->wsis;
 	lws_adopt_desc_t adopt = {
-		.vh = socket->tls ? server->secure : server->plain,
-		.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | (socket->tls ? LWS_ADOPT_ALLOW_SSL : 0),
+		.vh = tls ? server->secure : server->plain,
+		.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | (tls ? LWS_ADOPT_ALLOW_SSL : 0),
 		.fd.sockfd = fd,
 		.opaque = conn,
 	};
+
+	conn->adopting = true;
 	struct lws *wsi = lws_adopt_descriptor_vhost_via_info(&adopt);
 
 	/* It owns the descriptor in any case. A connection it has made and given
@@ -118,6 +134,49 @@ static void take(struct web_socket *socket, int fd, const struct sip_addr *remot
 	conn->adopting = false;
 	if (conn->gone || (!wsi && server->wsis == wsis))
 		web_conn_gone(conn);
+}
+
+static bool is_welcome(struct web_socket *socket, const struct sip_addr *remote)
+{
+	const struct web_server *server = socket->server;
+
+	if (socket->proxied && !web_is_proxy(server, remote)) {
+		web_proxied_refuse(socket, remote, "not of trusted_proxies");
+		return false;
+	}
+	return web_guard_has_room(&(struct web_load){
+		.connections = server->connections,
+		.max_connections = server->max_connections,
+		.pending = server->pending,
+		.max_pending = WEB_MAX_PENDING,
+		.pending_from = pending_from(server, source_of(server, remote)),
+		.max_pending_from = WEB_MAX_PENDING_FROM,
+	});
+}
+
+/* Takes the accepted descriptor, whatever happens. */
+static void take(struct web_socket *socket, int fd, const struct sip_addr *remote)
+{
+	struct web_server *server = socket->server;
+	struct web_conn *conn = is_welcome(socket, remote) ? calloc(1, sizeof(*conn)) : NULL;
+
+	if (!conn) {
+		close(fd);
+		return;
+	}
+	*conn = (struct web_conn){ .server = server,
+				   .socket = socket,
+				   .peer = *remote,
+				   .remote = *remote,
+				   .pending = true };
+	server->connections++;
+	server->pending++;
+	count(conn, source_of(server, remote));
+	set_options(fd);
+	if (socket->proxied)
+		web_proxied_start(conn, fd);
+	else
+		web_conn_adopt(conn, fd);
 }
 
 static void poll_start(struct web_socket *socket);
@@ -190,6 +249,7 @@ int web_socket_open(struct web_server *server, struct web_socket *socket,
 
 	socket->server = server;
 	socket->tls = listener->tls;
+	socket->proxied = listener->proxied;
 	socket->fd = -1;
 	if (listener->optional && (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL))
 		return 0;

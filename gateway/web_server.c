@@ -109,7 +109,7 @@ static int make_context(struct web_server *server, const struct web_server_confi
 	return !err && secure ? make_vhost(server, config, true, &server->secure) : err;
 }
 
-static int copy_texts(struct web_server *server, const struct web_server_config *config)
+static int copy_lists(struct web_server *server, const struct web_server_config *config)
 {
 	if (config->n_origins) {
 		server->origins = calloc(config->n_origins, sizeof(char *));
@@ -122,6 +122,14 @@ static int copy_texts(struct web_server *server, const struct web_server_config 
 		if (!origin)
 			return -ENOMEM;
 		server->origins[server->n_origins] = origin;
+	}
+	if (config->n_proxies) {
+		server->proxies = calloc(config->n_proxies, sizeof(*server->proxies));
+		if (!server->proxies)
+			return -ENOMEM;
+		memcpy(server->proxies, config->proxies,
+		       config->n_proxies * sizeof(*server->proxies));
+		server->n_proxies = config->n_proxies;
 	}
 	if (config->demo_json) {
 		server->demo.body = str_dup(str_of(config->demo_json));
@@ -139,6 +147,7 @@ static void free_server(struct web_server *server)
 		free(server->origins[i]);
 	free(server->origins);
 	free(server->demo.body);
+	free(server->proxies);
 	free(server->sockets);
 	free(server->out);
 	web_files_free(server->files);
@@ -181,12 +190,13 @@ int web_server_new(const struct web_server_config *config, struct web_server **o
 	server->hooks_arg = config->arg;
 	server->max_connections = config->max_connections ? config->max_connections
 							  : WEB_MAX_CONNECTIONS;
+	server->proxy_ms = config->proxy_ms ? config->proxy_ms : WEB_PROXY_MS;
 	server->message_ms = config->message_ms ? config->message_ms : WEB_MESSAGE_MS;
 	server->idle.secs_since_valid_ping = (uint16_t)(config->ping_s ? config->ping_s
 								       : WEB_PING_S);
 	server->idle.secs_since_valid_hangup = (uint16_t)(config->dead_s ? config->dead_s
 									 : WEB_DEAD_S);
-	err = copy_texts(server, config);
+	err = copy_lists(server, config);
 	if (!err && config->root)
 		err = web_files_read(config->root, &server->files, why, why_bytes);
 	if (!err) {
@@ -290,6 +300,7 @@ void web_server_close(struct web_server *server, void (*on_closed)(void *arg), v
 	server->arg = arg;
 	for (size_t i = 0; i < server->n_sockets; i++)
 		web_socket_close(&server->sockets[i]);
+	web_proxied_close_all(server);
 	web_flows_close(server);
 	uv_update_time(server->loop);
 	server->goodbye_by_ms = uv_now(server->loop) + GOODBYE_MS;

@@ -12,6 +12,7 @@
  * ask for TURN servers. */
 #pragma once
 
+#include "gateway/network.h"
 #include "sip/endpoint.h"
 
 #include <uv.h>
@@ -23,6 +24,7 @@
 #define WEB_MAX_FRAGMENTS    32	    /* frames in one message; above it 1008 */
 #define WEB_MAX_QUEUE	     262144 /* octets waiting for a slow reader; above it it is cut off */
 #define WEB_MESSAGE_MS	     10000  /* from a message's first frame to its last */
+#define WEB_PROXY_MS	     5000   /* for the header of the PROXY protocol */
 #define WEB_PING_S	     25	    /* a silent WebSocket is pinged after that */
 #define WEB_DEAD_S	     40	    /* ... and closed after that */
 
@@ -31,6 +33,7 @@ struct web_server;
 struct web_listener {
 	struct sip_addr address;
 	bool tls;      /* https and wss */
+	bool proxied;  /* each connection begins with the header of the PROXY protocol */
 	bool optional; /* an address family the machine lacks is skipped */
 };
 
@@ -54,6 +57,11 @@ struct web_server_config {
 	unsigned (*ice_servers)(void *arg, struct str token, char *mem, size_t cap,
 				struct str *json);
 	void *arg;
+	/* Who may send that header, and whose X-Forwarded-For is believed: limits, log and
+	 * flows see the address of whom they serve. Everybody else's is ignored. */
+	const struct network *proxies;
+	size_t n_proxies;
+	unsigned proxy_ms;	 /* for that header; 0: WEB_PROXY_MS */
 	size_t max_connections;	 /* 0: WEB_MAX_CONNECTIONS */
 	unsigned ping_s, dead_s; /* 0: WEB_PING_S, WEB_DEAD_S */
 	unsigned message_ms;	 /* 0: WEB_MESSAGE_MS */

@@ -7,6 +7,7 @@ const random = () => randomBytes(6).toString("hex");
 
 /** @param protocols the subprotocols to ask for; [] for none
  *  @param contact its address, that of an earlier connection for a client that comes back
+ *  @param options of the connection, such as localAddress
  *  @throws Error with `statusCode` when the server answers the handshake with something else than 101 */
 export async function openWs(
 	url,
@@ -17,9 +18,10 @@ export async function openWs(
 		password = "",
 		domain = "hookswitch",
 		contact = `sip:${random()}@${random()}.invalid;transport=ws`,
+		...options
 	} = {},
 ) {
-	const socket = new WebSocket(url, protocols, { headers, rejectUnauthorized: false, perMessageDeflate: false });
+	const socket = new WebSocket(url, protocols, { headers, rejectUnauthorized: false, perMessageDeflate: false, ...options });
 	await new Promise((resolve, reject) => {
 		socket.once("open", resolve);
 		socket.once("error", reject);

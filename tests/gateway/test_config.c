@@ -113,6 +113,8 @@ static void values_reach_their_fields(void)
 				"certificate = tls/chain.pem\n"
 				"key = /keys/key.pem\n"
 				"origins = https://shop.example\n"
+				"proxy_protocol = https\n"
+				"trusted_proxies = 10.1.2.3/8, 2001:db8::1\n"
 				"[media]\n"
 				"address = 10.0.0.7, 2001:db8::7\n"
 				"advertise = 203.0.113.7, 2001:db8::8\n"
@@ -151,6 +153,10 @@ static void values_reach_their_fields(void)
 	CHECK_STR(str_of(c->web.certificate), "/etc/x/tls/chain.pem");
 	CHECK_STR(str_of(c->web.key), "/keys/key.pem");
 	CHECK_STR(str_of(c->web.origins.list[0]), "https://shop.example");
+	CHECK_EQ(c->web.proxy_protocol, CONFIG_PROXY_HTTPS);
+	CHECK_EQ(c->web.trusted_proxies.n, 2);
+	CHECK_EQ(c->web.trusted_proxies.list[0].bits, 104);
+	CHECK_EQ(c->web.trusted_proxies.list[1].bits, 128);
 	CHECK_STR(str_of(c->media.advertise.list[0].text), "203.0.113.7");
 	CHECK_EQ(c->media.port_max, 30003);
 	CHECK_EQ(c->media.workers, 3);
@@ -285,6 +291,13 @@ static void errors_name_file_line_section_key_and_what_was_expected(void)
 		  "blanks, quotes and backslashes" },
 		{ "[turn]\nttl = 59\n",
 		  "x.conf:2: [turn] ttl: expected 60 to 86400 seconds, not \"59\"" },
+		{ "[web]\nproxy_protocol = on\n",
+		  "x.conf:2: [web] trusted_proxies: expected beside proxy_protocol" },
+		{ "[web]\nproxy_protocol = yes\n",
+		  "x.conf:2: [web] proxy_protocol: expected off, on, https or http, not \"yes\"" },
+		{ "[web]\ntrusted_proxies = 10.0.0.0/33\n",
+		  "x.conf:2: [web] trusted_proxies: expected a list of ADDRESS or ADDRESS/BITS, "
+		  "not \"10.0.0.0/33\"" },
 		{ "[web]\nroot =\n", "x.conf:2: [web] root: expected a folder, not \"\"" },
 		{ "[web]\nroot = a\\b\n",
 		  "x.conf:2: [web] root: expected a value without stray backslashes" },

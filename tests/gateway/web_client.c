@@ -42,7 +42,6 @@ bool web_client_open(struct web_client *client, uv_loop_t *loop, unsigned port, 
 	struct sockaddr_in to = { .sin_family = AF_INET,
 				  .sin_port = htons((uint16_t)port),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	uint64_t end = deadline();
 
 	memset(client, 0, sizeof(*client));
 	client->loop = loop;
@@ -50,8 +49,13 @@ bool web_client_open(struct web_client *client, uv_loop_t *loop, unsigned port, 
 	if (client->fd < 0 || connect(client->fd, (struct sockaddr *)&to, sizeof(to)))
 		return false;
 	fcntl(client->fd, F_SETFL, O_NONBLOCK);
-	if (!tls)
-		return true;
+	return !tls || web_client_start_tls(client);
+}
+
+bool web_client_start_tls(struct web_client *client)
+{
+	uint64_t end = deadline();
+
 	client->ssl = SSL_new(tls_context());
 	SSL_set_fd(client->ssl, client->fd);
 	while (before(end)) {
@@ -62,7 +66,7 @@ bool web_client_open(struct web_client *client, uv_loop_t *loop, unsigned port, 
 		n = SSL_get_error(client->ssl, n);
 		if (n != SSL_ERROR_WANT_READ && n != SSL_ERROR_WANT_WRITE)
 			return false;
-		uv_run(loop, UV_RUN_NOWAIT);
+		uv_run(client->loop, UV_RUN_NOWAIT);
 	}
 	return false;
 }

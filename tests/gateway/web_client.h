@@ -20,8 +20,9 @@ enum { WEB_CLIENT_WAIT_MS = 12000 };
 
 /* Connects to 127.0.0.1 and, with tls, shakes hands (any certificate). */
 bool web_client_open(struct web_client *client, uv_loop_t *loop, unsigned port, bool tls);
-void web_client_close(struct web_client *client); /* harmless when repeated */
-void web_client_reset(struct web_client *client); /* RST instead of FIN */
+bool web_client_start_tls(struct web_client *client); /* on a plain connection */
+void web_client_close(struct web_client *client);     /* harmless when repeated */
+void web_client_reset(struct web_client *client);     /* RST instead of FIN */
 
 bool web_client_send(struct web_client *client, struct str bytes);
 
