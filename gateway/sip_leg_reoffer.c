@@ -195,8 +195,6 @@ void sip_leg_on_reoffer(void *arg, const struct sip_msg *request)
 	struct cause cause;
 
 	sip_leg_heard_on(l, sip_invite_flow(l->invite));
-	if (l->offer == OFFERED_IN_200) /* its ACK never came, nor the answer */
-		settle(l, SETTLED);
 	if (agree_again(l, request, &sdp, &cause) != 0) {
 		reject(l, &cause);
 	} else if (l->restarts) {

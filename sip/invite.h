@@ -41,7 +41,8 @@ struct sip_invite_events {
 	 * it ends as TIMEOUT or BROKEN. What was sent before is given up: a late 1xx
 	 * gets CANCEL, a late 2xx ACK and BYE. May be NULL. */
 	struct sip_flow *(*on_silent)(void *arg);
-	/* As callee: the ACK to our 2xx is there. */
+	/* As callee: the ACK to our 2xx is there; or, instead of a lost one, a re-INVITE,
+	 * which comes from who has had the 2xx only. */
 	void (*on_confirmed)(void *arg, const struct sip_msg *ack);
 	/* A re-INVITE or UPDATE of the peer; body may be empty (then offer in the
 	 * 2xx is wanted, for UPDATE nothing is). Answer with sip_invite_accept()

@@ -176,6 +176,7 @@ int sip_invite_send_ok(struct sip_invite *iv, struct sip_server_tx *tx, struct s
 		.body = sdp,
 	};
 	uint32_t cseq = tx->tx.request->cseq;
+	bool offers = str_empty(tx->tx.request->body) && !str_empty(sdp);
 	struct str text;
 	int err;
 
@@ -195,22 +196,31 @@ int sip_invite_send_ok(struct sip_invite *iv, struct sip_server_tx *tx, struct s
 	iv->ok = ok;
 	iv->n_ok = text.n;
 	iv->ok_cseq = cseq;
+	iv->ok_offers = offers;
 	iv->ok_interval_ms = SIP_T1_MS;
 	iv->ok_until_ms = timers_now(&iv->endpoint->timers) + SIP_GIVE_UP_MS;
 	wait_for_ack(iv);
 	return 0;
 }
 
+void sip_invite_confirm(struct sip_invite *iv, const struct sip_msg *request)
+{
+	sip_invite_ok_done(iv);
+	sip_invite_enter(iv, SIP_INVITE_TALKING);
+	if (iv->events->on_confirmed)
+		iv->events->on_confirmed(iv->arg, request);
+}
+
 void sip_invite_got_ack(struct sip_invite *iv, struct sip_msg *ack)
 {
 	if (!iv->ok || ack->cseq != iv->ok_cseq)
 		return;
-	sip_invite_ok_done(iv);
 	if (iv->state == SIP_INVITE_ANSWERED) {
-		sip_invite_enter(iv, SIP_INVITE_TALKING);
-		if (iv->events->on_confirmed)
-			iv->events->on_confirmed(iv->arg, ack);
-	} else if (iv->state == SIP_INVITE_ENDING) {
+		sip_invite_confirm(iv, ack);
+		return;
+	}
+	sip_invite_ok_done(iv);
+	if (iv->state == SIP_INVITE_ENDING) {
 		sip_invite_bye(iv, STR("")); /* hung up before the ACK */
 	} else if (iv->state == SIP_INVITE_TALKING && iv->events->on_reoffer_acked) {
 		iv->events->on_reoffer_acked(iv->arg, ack);

@@ -53,6 +53,7 @@ struct sip_invite {
 	size_t n_ok;
 	uint32_t ok_cseq, ok_interval_ms;
 	uint64_t ok_until_ms;
+	bool ok_offers; /* its ACK shall bring the answer */
 	struct timer ok_timer;
 
 	enum sip_exchange exchange;
@@ -108,6 +109,7 @@ void sip_invite_answer_plainly(struct sip_server_tx *tx, unsigned status, const 
 int sip_invite_send_ok(struct sip_invite *iv, struct sip_server_tx *tx, struct str sdp);
 void sip_invite_ok_done(struct sip_invite *iv);
 void sip_invite_got_ack(struct sip_invite *iv, struct sip_msg *ack);
+void sip_invite_confirm(struct sip_invite *iv, const struct sip_msg *request);
 
 /* --- invite_reoffer.c --- */
 

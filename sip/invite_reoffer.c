@@ -215,25 +215,29 @@ static void try_later(struct sip_invite *iv, struct sip_server_tx *tx)
 void sip_invite_got_reoffer(struct sip_invite *iv, struct sip_server_tx *tx,
 			    struct sip_msg *request)
 {
+	bool unanswered = iv->ok && iv->ok_offers; /* our offer: its ACK may be on its way */
+	bool refreshes = request->method == SIP_UPDATE && str_empty(request->body);
+
+	if (iv->state == SIP_INVITE_ANSWERED && request->method == SIP_INVITE && !unanswered)
+		sip_invite_confirm(iv, request); /* RFC 5407 §3.1.4: it has had our 200 */
+
 	if (iv->state >= SIP_INVITE_ENDING) {
 		sip_invite_answer_plainly(tx, 481, NULL);
+	} else if (refreshes && (iv->state != SIP_INVITE_TALKING || unanswered)) {
+		sip_dialog_refresh(&iv->dialog, request);
+		sip_respond(tx,
+			    &(struct sip_answer){ .status = 200, .contact = str_of(iv->contact) });
+	} else if (iv->state != SIP_INVITE_TALKING && iv->offered) {
+		try_later(iv, tx); /* §14.2: the first is not answered yet */
 	} else if (iv->state != SIP_INVITE_TALKING) {
-		if (request->method == SIP_UPDATE && str_empty(request->body)) {
-			sip_dialog_refresh(&iv->dialog, request);
-			sip_respond(tx, &(struct sip_answer){ .status = 200,
-							      .contact = str_of(iv->contact) });
-		} else if (iv->offered) {
-			try_later(iv, tx); /* §14.2: the first is not answered yet */
-		} else {
-			sip_invite_answer_plainly(tx, 491, NULL);
-		}
+		sip_invite_answer_plainly(tx, 491, NULL);
 	} else if (iv->reoffered) {
 		try_later(iv, tx);
 	} else if (iv->exchange == SIP_EXCHANGE_OURS && iv->patient) {
 		iv->reoffered = tx;
 		sip_server_tx_take(tx, &theirs, iv);
-	} else if (iv->exchange == SIP_EXCHANGE_OURS) {
-		sip_invite_answer_plainly(tx, 491, NULL);
+	} else if (iv->exchange == SIP_EXCHANGE_OURS || unanswered) {
+		sip_invite_answer_plainly(tx, 491, NULL); /* RFC 5407 §3.1.5, §3.3 */
 	} else if (!iv->events->on_reoffer) {
 		sip_invite_answer_plainly(tx, 488, NULL);
 	} else {

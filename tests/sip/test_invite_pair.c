@@ -162,7 +162,7 @@ static void reoffers_that_meet_are_both_tried_again(void)
 	hang_up_and_tear_down();
 }
 
-/* RFC 5407 §3.2.1 */
+/* RFC 5407 §3.2.2 */
 static void a_bye_that_crosses_a_reinvite_ends_both_sides(void)
 {
 	for (int who = 0; who < 2; who++) {

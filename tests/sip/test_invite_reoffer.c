@@ -339,11 +339,56 @@ static void before_the_session_stands_offers_are_turned_away(void)
 	expect(500);
 	sip_invite_answer(leg.invite, STR("v=answer\r\n"));
 	expect(200);
-	peer_says("INVITE", 5, here, "v=early\r\n");
+	peer_says("UPDATE", 5, here, "v=early\r\n");
 	expect(491);
 	peer_says("ACK", 1, here, "");
 	CHECK_EQ(leg.confirmed, 1);
 	CHECK_EQ(leg.reoffers, 0);
+	tear_down();
+}
+
+/* RFC 5407 §3.1.4: the ACK was lost or is late, but who sends this has had our 200. */
+static void a_reinvite_is_as_good_as_the_ack(void)
+{
+	offer();
+	leg.accept_reoffers = true;
+	sip_invite_answer(leg.invite, STR("v=answer\r\n"));
+	expect(200);
+	peer_says("INVITE", 2, here, "v=new\r\n");
+	CHECK_EQ(leg.confirmed, 1);
+	expect(200);
+	peer_says("ACK", 1, here, ""); /* the late one */
+	CHECK_EQ(leg.acked, 0);
+	peer_says("ACK", 2, here, "");
+	CHECK_EQ(leg.acked, 1);
+	CHECK_EQ(leg.confirmed, 1);
+	fake_advance(&net, 40000);
+	CHECK_EQ(leg.ended, 0);
+	tear_down();
+}
+
+/* RFC 5407 §3.1.5, RFC 3264 §4: one offer at a time, and ours is in a 200. */
+static void an_offer_while_ours_waits_for_its_ack_gets_491(void)
+{
+	set_up();
+	peer_says("INVITE", 2, here, "");
+	CHECK_EQ(sip_invite_accept(leg.invite, STR("v=ours\r\n")), 0);
+	expect(200);
+	peer_says("INVITE", 3, here, "v=theirs\r\n");
+	expect(491);
+	peer_says("ACK", 3, here, "");
+	peer_says("UPDATE", 4, here, "v=theirs\r\n");
+	expect(491);
+	peer_says("UPDATE", 5, here, ""); /* offers nothing */
+	expect(200);
+	CHECK_EQ(leg.reoffers, 1);
+	CHECK_EQ(leg.acked, 0);
+	peer_says("ACK", 2, here, "v=answer\r\n");
+	CHECK_EQ(leg.acked, 1);
+	CHECK(strcmp(leg.body, "v=answer\r\n") == 0);
+	leg.accept_reoffers = true;
+	peer_says("INVITE", 6, here, "v=theirs\r\n");
+	expect(200);
 	tear_down();
 }
 
@@ -374,5 +419,6 @@ TESTS(the_target_follows_an_accepted_reinvite, an_offer_within_an_offer_is_told_
       a_withdrawn_reinvite_gets_487_and_can_no_longer_be_accepted,
       a_200_to_a_reinvite_without_ack_ends_the_session,
       an_ack_of_another_invite_does_not_stop_the_200,
-      before_the_session_stands_offers_are_turned_away,
+      before_the_session_stands_offers_are_turned_away, a_reinvite_is_as_good_as_the_ack,
+      an_offer_while_ours_waits_for_its_ack_gets_491,
       a_reinvite_whose_flow_breaks_is_forgotten_and_the_session_stays)

@@ -332,7 +332,7 @@ static void a_491_is_waited_out_and_the_latest_wish_is_told(void)
 	two_legs_stop(&t);
 }
 
-/* RFC 5407 §3.2.1: the phone gets 491; a page would lose its call by that, so its
+/* RFC 5407 §3.3.1: the phone gets 491; a page would lose its call by that, so its
  * re-INVITE waits until it has answered ours. */
 static void holds_that_cross_are_both_done(void)
 {
