@@ -208,6 +208,10 @@ static int agree(struct reader *r)
 	if (c->media.plan == CONFIG_PLAN_OPUS && !lists(&c->media.codecs, STR("opus")))
 		return config_lines_fail(&r->lines, line_of(r, "media", "plan"),
 					 "[media] codecs: expected opus beside plan = opus");
+	if (c->media.browser_bitrate && c->media.browser_bitrate < 6000)
+		return config_lines_fail(&r->lines, line_of(r, "media", "browser_bitrate"),
+					 "[media] browser_bitrate: expected 0, or a number from "
+					 "6000 to 510000");
 	/* so that a browser that vanished soon stops ringing */
 	if (c->registrar.mode == CONFIG_MODE_CENTRAL && !line_of(r, "registrar", "max_expires") &&
 	    !line_of(r, "registrar", "min_expires"))

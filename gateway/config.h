@@ -92,7 +92,9 @@ struct config {
 		struct config_words codecs; /* in order of preference, spelt as in rtpmap */
 		enum config_plan plan;
 		enum config_symmetric symmetric_rtp; /* of phones behind a NAT */
-		uint32_t transcoders; /* calls that one worker may translate at a time */
+		uint32_t transcoders;	  /* calls that one worker may translate at a time */
+		bool redundancy;	  /* browsers may send their Opus twice over (RFC 2198) */
+		uint32_t browser_bitrate; /* bit/s, of a browser's Opus; 0: as it likes */
 	} media;
 
 	struct {

@@ -49,6 +49,10 @@ const struct config_key config_keys[] = {
 	  "auto or off", "auto|off" },
 	{ "media", "transcoders", CONFIG_NUMBER, 0, 10000, "200", FIELD(media.transcoders),
 	  "a number from 0 to 10000", NULL },
+	{ "media", "redundancy", CONFIG_SWITCH, 0, 0, "on", FIELD(media.redundancy), "off or on",
+	  "off|on" },
+	{ "media", "browser_bitrate", CONFIG_NUMBER, 0, 510000, "0", FIELD(media.browser_bitrate),
+	  "0, or a number from 6000 to 510000", NULL },
 
 	{ "registrar", "mode", CONFIG_CHOICE, 0, 0, "built-in", FIELD(registrar.mode),
 	  "built-in or central", "built-in|central" },

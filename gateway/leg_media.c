@@ -5,80 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Payload types of our offers where the codec has no static one (Chromium's own,
- * so that a trace reads alike in both directions). */
-enum { PT_OPUS = 111, PT_EVENT_48000 = 110, PT_EVENT_WEB_8000 = 126, PT_EVENT_PLAIN = 101 };
-
-static void add_format(struct leg_media *m, const struct codec *codec, struct str name,
-		       unsigned clock, unsigned channels, unsigned pt, struct str fmtp)
-{
-	if (m->n_formats == LEG_MEDIA_FORMATS)
-		return;
-	m->codecs[m->n_formats] = codec;
-	m->formats[m->n_formats++] = (struct sdp_format){ .name = name,
-							  .clock = clock,
-							  .channels = (uint8_t)channels,
-							  .pt = (uint8_t)pt,
-							  .fmtp = fmtp };
-}
-
-static struct str print_opus_fmtp(struct leg_media *m)
-{
-	struct sdp_opus_policy policy = { .max_playback_rate = m->config.max_playback_rate };
-	struct str fmtp = STR("");
-
-	sdp_opus_fmtp(&policy, m->fmtp, sizeof(m->fmtp), &fmtp);
-	return fmtp;
-}
-
-static void add_codec(struct leg_media *m, const struct codec *codec)
-{
-	bool dynamic = codec->static_pt == CODEC_PT_DYNAMIC;
-	struct str fmtp = str_of(codec->fmtp);
-
-	if (codec == &codec_opus)
-		fmtp = print_opus_fmtp(m);
-	add_format(m, codec, str_of(codec->name), codec->rtp_clock, codec->channels,
-		   dynamic ? PT_OPUS : codec->static_pt, fmtp);
-}
-
-static void add_events(struct leg_media *m)
-{
-	bool wide = false;
-
-	for (size_t i = 0; i < m->n_formats; i++)
-		wide |= m->formats[i].clock == 48000;
-	if (wide)
-		add_format(m, NULL, STR("telephone-event"), 48000, 1, PT_EVENT_48000, STR("0-15"));
-	add_format(m, NULL, STR("telephone-event"), 8000, 1,
-		   m->config.profile == SDP_WEB ? PT_EVENT_WEB_8000 : PT_EVENT_PLAIN, STR("0-15"));
-}
-
-/* Opus stays on the browser's side, so that an INVITE to a desk phone is small. Under
- * plan `opus` phones are asked for it too, and browsers for nothing else. */
-static bool suits(const struct leg_media *m, const struct codec *codec)
-{
-	bool web = m->config.profile == SDP_WEB, opus = codec == &codec_opus;
-
-	if (m->config.config->media.plan == CONFIG_PLAN_OPUS)
-		return opus || !web;
-	return web || m->config.opus || !opus;
-}
-
 void leg_media_init(struct leg_media *m, const struct leg_media_config *config)
 {
 	*m = (struct leg_media){ .config = *config };
-	const struct config_words *words = &config->config->media.codecs;
-
-	for (size_t i = 0; i < words->n; i++) {
-		for (size_t j = 0; codec_at(j); j++) {
-			const struct codec *codec = codec_at(j);
-
-			if (str_ieq(str_of(codec->name), str_of(words->list[i])) && suits(m, codec))
-				add_codec(m, codec);
-		}
-	}
-	add_events(m);
+	leg_media_list_codecs(m);
 }
 
 void leg_media_free(struct leg_media *m)
@@ -87,34 +17,6 @@ void leg_media_free(struct leg_media *m)
 	free((char *)m->agreed_text.p);
 	m->remote = NULL;
 	m->agreed_text = (struct str){ NULL, 0 }; /* may be freed again */
-}
-
-void leg_media_limit(struct leg_media *m, const struct codec *const *codecs, size_t n)
-{
-	m->n_formats = 0;
-	for (size_t i = 0; i < n; i++)
-		add_codec(m, codecs[i]);
-	add_events(m);
-}
-
-void leg_media_set_playback_rate(struct leg_media *m, unsigned hz)
-{
-	m->config.max_playback_rate = hz < codec_opus.pcm_rate ? hz : 0;
-	for (size_t i = 0; i < m->n_formats; i++)
-		if (m->codecs[i] == &codec_opus)
-			m->formats[i].fmtp = print_opus_fmtp(m);
-}
-
-unsigned leg_media_max_rate(const struct leg_media *m)
-{
-	unsigned hz = 0;
-
-	if (m->remote)
-		return leg_media_codec(m)->pcm_rate;
-	for (size_t i = 0; i < m->n_formats; i++)
-		if (m->codecs[i] && m->codecs[i]->pcm_rate > hz)
-			hz = m->codecs[i]->pcm_rate;
-	return hz;
 }
 
 void leg_media_set_local(struct leg_media *m, const struct session_local *ours)
@@ -258,107 +160,13 @@ static void fill_local(struct leg_media *m)
 	};
 }
 
-static bool is_taken(const struct leg_media *m, unsigned pt, size_t but)
-{
-	for (size_t i = 0; i < m->n_formats; i++)
-		if (i != but && m->formats[i].pt == pt)
-			return true;
-	return false;
-}
-
-/* A number stays with its format for the whole session (RFC 3264 §8.3.2). Formats
- * that were not agreed on make room. */
-static void keep_numbers(struct leg_media *m)
-{
-	bool agreed[LEG_MEDIA_FORMATS] = { false };
-	const struct sdp_stream *s = &m->stream;
-
-	for (size_t i = 0; i < s->n_more; i++) {
-		m->formats[s->more[i].ours].pt = s->more[i].receive_pt;
-		agreed[s->more[i].ours] = true;
-	}
-	m->formats[s->codec.ours].pt = s->codec.receive_pt;
-	agreed[s->codec.ours] = true;
-	if (s->event.clock) {
-		m->formats[s->event.ours].pt = s->event.receive_pt;
-		agreed[s->event.ours] = true;
-	}
-	for (size_t i = 0; i < m->n_formats; i++)
-		for (unsigned pt = 127; !agreed[i] && is_taken(m, m->formats[i].pt, i) && pt >= 96;
-		     pt--)
-			if (!is_taken(m, pt, i))
-				m->formats[i].pt = (uint8_t)pt;
-}
-
-static void follow_swap(struct sdp_agreed *agreed, size_t one)
-{
-	if (agreed->ours == one)
-		agreed->ours = 0;
-	else if (agreed->ours == 0)
-		agreed->ours = one;
-}
-
-static void put_first(struct leg_media *m, size_t at)
-{
-	struct sdp_stream *s = &m->stream;
-	struct sdp_format format = m->formats[at];
-	const struct codec *codec = m->codecs[at];
-
-	if (at == 0)
-		return;
-	m->formats[at] = m->formats[0];
-	m->codecs[at] = m->codecs[0];
-	m->formats[0] = format;
-	m->codecs[0] = codec;
-	follow_swap(&s->codec, at);
-	if (s->event.clock)
-		follow_swap(&s->event, at);
-	for (size_t i = 0; i < s->n_more; i++)
-		follow_swap(&s->more[i], at);
-}
-
-void leg_media_prefer(struct leg_media *m, const struct codec *codec)
-{
-	for (size_t i = 0; i < m->n_formats; i++) {
-		if (m->codecs[i] == codec) {
-			put_first(m, i);
-			m->prefers = true;
-			return;
-		}
-	}
-}
-
-void leg_media_follow(struct leg_media *m, const struct codec *codec)
-{
-	m->follows = NULL;
-	for (size_t i = 0; i < m->n_formats && codec != leg_media_codec(m); i++)
-		if (codec && m->codecs[i] == codec)
-			m->follows = codec;
-}
-
-static size_t place_of(const struct leg_media *m, const struct codec *codec)
-{
-	size_t at = 0;
-
-	while (m->codecs[at] != codec)
-		at++;
-	return at;
-}
-
 int leg_media_offer(struct leg_media *m, struct str *out)
 {
 	struct sdp_format formats[LEG_MEDIA_FORMATS];
-	size_t n = 0;
 
 	if (!m->ready)
 		return -EINVAL;
-	if (m->remote) { /* the codec in use stays, or makes room for one */
-		put_first(m, m->follows ? place_of(m, m->follows) : m->stream.codec.ours);
-		keep_numbers(m);
-	}
-	for (size_t i = 0; i < m->n_formats; i++)
-		if (!m->follows || i == 0 || !m->codecs[i])
-			formats[n++] = m->formats[i];
+	size_t n = leg_media_offered(m, formats);
 	m->said = m->wanted;
 	m->asked = false;
 	fill_local(m);
@@ -379,7 +187,7 @@ int leg_media_offer_asked(struct leg_media *m, struct str *out)
 
 int leg_media_answer(struct leg_media *m, struct str *out)
 {
-	struct sdp_format formats[2];
+	struct sdp_format formats[SDP_MOST_ANSWERED];
 	struct sdp_terms terms = terms_of(m, false);
 
 	if (!m->ready || !m->remote)
@@ -458,6 +266,10 @@ void leg_media_remote(const struct leg_media *m, struct session_remote *out)
 	};
 	str_copy(s->codec.peer_fmtp, out->peer_fmtp, sizeof(out->peer_fmtp));
 	add_receive(m, &s->codec, media);
+	if (s->redundancy.clock)
+		media->receive[media->n_receive++] = (struct receiver_format){
+			.pt = s->redundancy.receive_pt, .codec = leg_media_codec(m), .red = true
+		};
 	if (s->event.clock)
 		add_receive(m, &s->event, media);
 	/* After our answer of one codec the peer sends that one; after its answer to
@@ -491,7 +303,9 @@ void leg_media_describe(const struct leg_media *m, char *text, size_t size)
 		snprintf(text, size, "nothing agreed");
 		return;
 	}
-	snprintf(text, size, "%s/%u pt=%u ptime=%u events=%u %s", leg_media_codec(m)->name,
-		 leg_media_codec(m)->rtp_clock, m->stream.codec.send_pt, m->stream.ptime_ms,
-		 m->stream.event.clock, directions[m->stream.direction]);
+	int n = snprintf(text, size, "%s/%u pt=%u ptime=%u events=%u %s", leg_media_codec(m)->name,
+			 leg_media_codec(m)->rtp_clock, m->stream.codec.send_pt, m->stream.ptime_ms,
+			 m->stream.event.clock, directions[m->stream.direction]);
+	if (m->stream.redundancy.clock && n > 0 && (size_t)n < size)
+		snprintf(text + n, size - (size_t)n, " red=%u", m->stream.redundancy.receive_pt);
 }

@@ -10,7 +10,7 @@
 #include "sdp/offer_answer.h"
 
 enum {
-	LEG_MEDIA_FORMATS = 8, /* codecs and telephone-events we may list */
+	LEG_MEDIA_FORMATS = 8, /* codecs, telephone-events and RED that we may list */
 	LEG_MEDIA_SDP = 8192,  /* octets of one description of ours */
 };
 
@@ -32,7 +32,7 @@ struct leg_media {
 	struct session_local ours; /* once the session is ready */
 	bool ready;
 
-	const struct codec *codecs[LEG_MEDIA_FORMATS]; /* of `formats`; NULL: an event */
+	const struct codec *codecs[LEG_MEDIA_FORMATS]; /* of `formats`; NULL: event or RED */
 	struct sdp_format formats[LEG_MEDIA_FORMATS];  /* what we can do, or did offer */
 	size_t n_formats;
 	bool prefers;		     /* the first of them is chosen if the peer offers it */
@@ -127,7 +127,14 @@ void leg_media_remote(const struct leg_media *m, struct session_remote *out);
 /* "opus/48000 pt=111 ptime=20 events=48000 sendrecv": for log and trace. */
 void leg_media_describe(const struct leg_media *m, char *text, size_t size);
 
-/* ---- between leg_media.c and leg_media_direction.c ---- */
+/* ---- between leg_media.c, leg_media_formats.c and leg_media_direction.c ---- */
+
+/* Lists all that the configuration and the plan allow this leg. */
+void leg_media_list_codecs(struct leg_media *m);
+
+/* What to offer now, under the numbers that hold. RED stands before its codec, or Chromium
+ * would not send it. Gives how many. */
+size_t leg_media_offered(struct leg_media *m, struct sdp_format out[LEG_MEDIA_FORMATS]);
 
 /* The peer's description is about to be agreed on. An answer may not say more than the
  * peer wants: it sets the stream's direction. */

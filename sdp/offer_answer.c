@@ -125,8 +125,20 @@ struct common {
 
 static bool is_voice(const struct sdp_format *f)
 {
-	return !sdp_format_is_event(f) && !str_ieq(f->name, STR("CN")) &&
-	       !str_ieq(f->name, STR("red"));
+	return !sdp_format_is_event(f) && !str_ieq(f->name, STR("CN")) && !sdp_format_is_red(f);
+}
+
+static struct sdp_agreed agree(const struct sdp_terms *terms, size_t ours,
+			       const struct sdp_format *theirs)
+{
+	return (struct sdp_agreed){
+		.ours = ours,
+		.send_pt = theirs->pt,
+		/* an answerer uses the offerer's number, an offerer keeps its own */
+		.receive_pt = terms->is_answer ? terms->formats[ours].pt : theirs->pt,
+		.clock = theirs->clock,
+		.peer_fmtp = theirs->fmtp,
+	};
 }
 
 static void consider(const struct sdp_terms *terms, size_t ours, const struct sdp_format *theirs,
@@ -139,14 +151,7 @@ static void consider(const struct sdp_terms *terms, size_t ours, const struct sd
 	for (size_t i = 0; i < common->n; i++)
 		if (common->agreed[i].ours == ours)
 			return;
-	common->agreed[common->n++] = (struct sdp_agreed){
-		.ours = ours,
-		.send_pt = theirs->pt,
-		/* an answerer uses the offerer's number, an offerer keeps its own */
-		.receive_pt = terms->is_answer ? mine->pt : theirs->pt,
-		.clock = theirs->clock,
-		.peer_fmtp = theirs->fmtp,
-	};
+	common->agreed[common->n++] = agree(terms, ours, theirs);
 }
 
 static void find_common(const struct sdp_terms *terms, const struct sdp_media *media,
@@ -174,6 +179,44 @@ static void keep_more(struct sdp_stream *stream, const struct common *common, si
 	for (size_t i = 0; i < common->n; i++)
 		if (i != but && stream->n_more < SDP_MAX_MORE)
 			stream->more[stream->n_more++] = common->agreed[i];
+}
+
+/* "111/111", one or more repetitions of that payload type alone (RFC 2198 §5). */
+static bool repeats(struct str fmtp, unsigned pt)
+{
+	unsigned times = 0;
+
+	while (!str_empty(fmtp)) {
+		uint32_t number;
+
+		if (!str_to_u32(str_trim(str_cut(&fmtp, '/')), 0, 127, &number) || number != pt)
+			return false;
+		times++;
+	}
+	return times >= 2;
+}
+
+static void agree_redundancy(const struct sdp_terms *terms, const struct sdp_media *media,
+			     struct sdp_stream *stream)
+{
+	const struct sdp_format *codec = &terms->formats[stream->codec.ours];
+
+	for (size_t ours = 0; ours < terms->n_formats; ours++) {
+		const struct sdp_format *red = &terms->formats[ours];
+
+		if (!sdp_format_is_red(red) || red->clock != codec->clock ||
+		    red->channels != codec->channels)
+			continue;
+		for (size_t i = 0; i < media->n_codecs; i++) {
+			const struct sdp_format *theirs = &media->codecs[i];
+
+			if (sdp_format_same(red, theirs) &&
+			    repeats(theirs->fmtp, stream->codec.send_pt)) {
+				stream->redundancy = agree(terms, ours, theirs);
+				return;
+			}
+		}
+	}
 }
 
 static enum stage no_codec(const struct sdp_terms *terms, const struct sdp_media *media,
@@ -209,6 +252,7 @@ static enum stage agree_formats(const struct sdp_terms *terms, const struct sdp_
 	}
 	if (events.n)
 		stream->event = events.agreed[event];
+	agree_redundancy(terms, media, stream);
 	keep_more(stream, &voice, 0);
 	keep_more(stream, &events, event);
 	return AGREED;
@@ -279,16 +323,17 @@ int sdp_negotiate(const struct sdp_terms *terms, const struct sdp *remote, struc
 }
 
 size_t sdp_answer_formats(const struct sdp_terms *terms, const struct sdp_stream *stream,
-			  struct sdp_format out[2])
+			  struct sdp_format out[SDP_MOST_ANSWERED])
 {
-	size_t n = 1;
+	const struct sdp_agreed *const all[] = { &stream->redundancy, &stream->codec,
+						 &stream->event };
+	size_t n = 0;
 
-	out[0] = terms->formats[stream->codec.ours];
-	out[0].pt = stream->codec.receive_pt;
-	if (stream->event.clock) {
-		out[1] = terms->formats[stream->event.ours];
-		out[1].pt = stream->event.receive_pt;
-		n = 2;
+	for (size_t i = 0; i < SDP_MOST_ANSWERED; i++) {
+		if (all[i]->clock == 0)
+			continue;
+		out[n] = terms->formats[all[i]->ours];
+		out[n++].pt = all[i]->receive_pt;
 	}
 	return n;
 }

@@ -17,8 +17,9 @@ struct sdp_terms {
 	bool is_answer; /* the remote description answers our offer */
 	enum sdp_preference preference;
 
-	/* What we can do, telephone-event (one per clock) included. When the
-	 * remote description is an answer: exactly what we offered. */
+	/* What we can do, telephone-event (one per clock) and RED (one per clock and
+	 * channels) included. When the remote description is an answer: exactly what we
+	 * offered. */
 	const struct sdp_format *formats;
 	size_t n_formats;
 	enum sdp_direction direction; /* what we want (offer) or said (answer) */
@@ -53,6 +54,9 @@ struct sdp_stream {
 
 	struct sdp_agreed codec; /* the one to use */
 	struct sdp_agreed event; /* telephone-event to send; clock 0 when none */
+	/* RED (RFC 2198) around nothing but the codec, which the peer may send and we never
+	 * do; clock 0 when none. */
+	struct sdp_agreed redundancy;
 	/* Others in common, in order of preference: after an answer to our offer
 	 * the peer may send them at any time; before our answer they are what else
 	 * we could have chosen. Voice codecs first, then telephone-events. */
@@ -91,10 +95,13 @@ int sdp_negotiate(const struct sdp_terms *terms, const struct sdp *remote, struc
  * the peer's answer. */
 enum sdp_direction sdp_direction_answer(enum sdp_direction theirs, enum sdp_direction ours);
 
-/* The formats to answer with: the agreed codec and telephone-event under the
- * offerer's payload types and with our fmtp. Writes at most two, gives how many. */
+enum { SDP_MOST_ANSWERED = 3 };
+
+/* The formats to answer with: the agreed codec and telephone-event under the offerer's
+ * payload types and with our fmtp, and before them RED: only where it stands before its
+ * codec Chromium sends it. Gives how many. */
 size_t sdp_answer_formats(const struct sdp_terms *terms, const struct sdp_stream *stream,
-			  struct sdp_format out[2]);
+			  struct sdp_format out[SDP_MOST_ANSWERED]);
 
 /* "opus, G722, PCMU": each name once, token characters only, telephone-event and
  * comfort noise left out; "nothing" when none. Ends with ", ..." when `cap` is

@@ -35,3 +35,8 @@ bool sdp_format_is_event(const struct sdp_format *format)
 {
 	return str_ieq(format->name, STR("telephone-event"));
 }
+
+bool sdp_format_is_red(const struct sdp_format *format)
+{
+	return str_ieq(format->name, STR("red"));
+}

@@ -119,7 +119,9 @@ static void print_formats(struct writer *w, const struct sdp_local *local)
 		if (f->channels > 1)
 			writer_printf(w, "/%u", f->channels);
 		writer_put(w, STR("\r\n"));
-		if (!str_empty(fmtp)) {
+		if (sdp_format_is_red(f) && i + 1 < local->n_formats) {
+			writer_printf(w, "a=fmtp:%u %u/%u\r\n", f->pt, f[1].pt, f[1].pt);
+		} else if (!str_empty(fmtp)) {
 			writer_printf(w, "a=fmtp:%u ", f->pt);
 			put_line(w, "", fmtp);
 		}

@@ -18,7 +18,9 @@ struct sdp_local {
 	struct sdp_ip ip;   /* c= and o=: RTP address, or the default candidate's */
 	uint16_t port;	    /* m=: RTP port, or the default candidate's; 9 without any */
 	uint16_t rtcp_port; /* plain: printed when not 0 and not port + 1 */
-	const struct sdp_format *formats; /* codecs and telephone-events, in order */
+	/* Codecs and telephone-events, in order; RED stands directly before the codec that
+	 * it repeats, which is what its fmtp says. */
+	const struct sdp_format *formats;
 	size_t n_formats;
 	enum sdp_direction direction;
 	uint32_t ptime_ms; /* a=ptime; 0: none */

@@ -7,7 +7,7 @@ static void print_answer(const struct sdp_terms *terms, const struct sdp *remote
 			 const struct sdp_stream *stream)
 {
 	static char mem[65536];
-	struct sdp_format formats[2];
+	struct sdp_format formats[SDP_MOST_ANSWERED];
 	struct sdp_local local = {
 		.profile = terms->profile,
 		.is_answer = true,
@@ -41,6 +41,21 @@ static void print_answer(const struct sdp_terms *terms, const struct sdp *remote
 	sdp_free(again);
 }
 
+/* A browser's terms with RED. */
+static struct sdp_terms red_terms(void)
+{
+	static struct sdp_format formats[6];
+	struct sdp_terms terms = web_terms();
+
+	memcpy(formats, ours, sizeof(ours));
+	formats[5] = (struct sdp_format){
+		.name = STR("red"), .clock = 48000, .channels = 2, .pt = 63
+	};
+	terms.formats = formats;
+	terms.n_formats = 6;
+	return terms;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	struct sdp *remote = NULL;
@@ -51,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		return 0;
 	}
 	for (int way = 0; way < 4; way++) {
-		struct sdp_terms terms = way & 1 ? web_terms() : phone_terms();
+		struct sdp_terms terms = way & 1 ? red_terms() : phone_terms();
 		struct sdp_stream stream;
 		struct sdp_refusal refusal;
 
@@ -61,6 +76,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 			continue;
 		}
 		MUST(stream.codec.clock && stream.codec.ours < terms.n_formats);
+		MUST(!sdp_format_is_red(&terms.formats[stream.codec.ours]));
+		for (size_t i = 0; i < stream.n_more; i++)
+			MUST(!sdp_format_is_red(&terms.formats[stream.more[i].ours]));
 		MUST(stream.n_more <= SDP_MAX_MORE && stream.line < remote->n_lines);
 		if (!terms.is_answer)
 			print_answer(&terms, remote, &stream);

@@ -52,6 +52,8 @@ static void an_empty_file_means_the_defaults(void)
 	CHECK_EQ(c->media.plan, CONFIG_PLAN_AUTO);
 	CHECK_EQ(c->media.transcoders, 200);
 	CHECK_EQ(c->media.symmetric_rtp, CONFIG_SYMMETRIC_AUTO);
+	CHECK(c->media.redundancy);
+	CHECK_EQ(c->media.browser_bitrate, 0);
 	CHECK_STR(str_of(c->registrar.realm), "hookswitch");
 	CHECK_EQ(c->registrar.digest_n, 1);
 	CHECK_EQ(c->registrar.digest[0], CONFIG_DIGEST_MD5);
@@ -124,6 +126,8 @@ static void values_reach_their_fields(void)
 				"plan = relay\n"
 				"transcoders = 0\n"
 				"symmetric_rtp = off\n"
+				"redundancy = off\n"
+				"browser_bitrate = 16000\n"
 				"[registrar]\n"
 				"digest = SHA-256 MD5\n"
 				"database = users.db\n"
@@ -165,6 +169,8 @@ static void values_reach_their_fields(void)
 	CHECK_EQ(c->media.plan, CONFIG_PLAN_RELAY);
 	CHECK_EQ(c->media.transcoders, 0);
 	CHECK_EQ(c->media.symmetric_rtp, CONFIG_SYMMETRIC_OFF);
+	CHECK(!c->media.redundancy);
+	CHECK_EQ(c->media.browser_bitrate, 16000);
 	CHECK_EQ(c->registrar.digest_n, 2);
 	CHECK_EQ(c->registrar.digest[0], CONFIG_DIGEST_SHA256);
 	CHECK_STR(str_of(c->registrar.database), "/etc/x/users.db");
@@ -256,6 +262,11 @@ static void errors_name_file_line_section_key_and_what_was_expected(void)
 		{ "[registrar]\nrealm = my \"pbx\"\n", "x.conf:2: [registrar] realm: expected a "
 						       "word without quotes, blanks or colons, not "
 						       "\"my \\\"pbx\\\"\"" },
+		{ "[media]\nbrowser_bitrate = 5999\n",
+		  "x.conf:2: [media] browser_bitrate: expected 0, or a number from 6000 to "
+		  "510000" },
+		{ "[media]\nredundancy = yes\n",
+		  "x.conf:2: [media] redundancy: expected off or on, not \"yes\"" },
 		{ "[registrar]\nmin_expires = 600\nmax_expires = 300\n",
 		  "x.conf:3: [registrar] max_expires: expected at least min_expires, 600 s" },
 		{ "[calls]\nring_timeout = 3601\n",

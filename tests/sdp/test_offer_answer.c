@@ -39,7 +39,7 @@ static void browsers_get_opus_and_their_own_numbers(void)
 		struct sdp_terms terms = web_terms();
 		struct sdp_refusal refusal = { 0 };
 		struct sdp_stream stream;
-		struct sdp_format formats[2];
+		struct sdp_format formats[SDP_MOST_ANSWERED];
 
 		REQUIRE(offer);
 		int err = sdp_negotiate(&terms, offer, &stream, &refusal);
@@ -100,7 +100,7 @@ static void phones_get_what_they_like_best(void)
 	CHECK_EQ(stream.codec.send_pt, 8);
 	CHECK_EQ(stream.event.clock, 0);
 	CHECK_EQ(stream.rtcp_port, 6001);
-	struct sdp_format formats[2];
+	struct sdp_format formats[SDP_MOST_ANSWERED];
 	CHECK_EQ(sdp_answer_formats(&terms, &stream, formats), 1);
 	sdp_free(offer);
 }
@@ -279,7 +279,7 @@ static void our_answer_fits_our_offer(void)
 	};
 	struct sdp_terms terms = web_terms();
 	struct sdp_stream answering, offering;
-	struct sdp_format formats[2];
+	struct sdp_format formats[SDP_MOST_ANSWERED];
 	char mem[4096];
 	struct str text = { 0 };
 
@@ -307,7 +307,58 @@ static void our_answer_fits_our_offer(void)
 	sdp_free(offer);
 }
 
+/* RFC 2198 §5: RED whose every block is the agreed codec, and no other. */
+static void redundancy_is_that_of_the_agreed_codec(void)
+{
+	static const struct sdp_format with_red[] = {
+		OPUS_111, PCMU_0, { .name = STR("red"), .clock = 48000, .channels = 2, .pt = 63 }
+	};
+	static const struct {
+		const char *lines;
+		unsigned pt; /* 0: none */
+	} rows[] = {
+		{ "a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n", 63 },
+		{ "a=rtpmap:63 RED/48000/2\r\na=fmtp:63 111/111/111\r\n", 63 },
+		{ "a=rtpmap:63 red/48000/2\r\na=fmtp:63 111\r\n", 0 },
+		{ "a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/112\r\n", 0 },
+		{ "a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/\r\n", 0 },
+		{ "a=rtpmap:63 red/48000/2\r\na=fmtp:63 /111/111\r\n", 0 },
+		{ "a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111x\r\n", 0 },
+		{ "a=rtpmap:63 red/48000/2\r\n", 0 },
+		{ "a=rtpmap:63 red/48000\r\na=fmtp:63 111/111\r\n", 0 },
+		{ "a=rtpmap:63 red/8000/2\r\na=fmtp:63 111/111\r\n", 0 },
+		/* one for each of two: ours is the second */
+		{ "a=rtpmap:63 red/48000/2\r\na=fmtp:63 0/0\r\n"
+		  "a=rtpmap:64 red/48000/2\r\na=fmtp:64 111/111\r\n",
+		  64 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[2048];
+		struct sdp_terms terms = web_terms();
+		struct sdp_stream stream;
+		struct sdp_format formats[SDP_MOST_ANSWERED];
+
+		terms.formats = with_red;
+		terms.n_formats = 3;
+		snprintf(text, sizeof(text),
+			 HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111 63 64 0\r\n" WEB OPUS "%s",
+			 rows[i].lines);
+		struct sdp *offer = parsed(str_of(text));
+		REQUIRE(offer && sdp_negotiate(&terms, offer, &stream, NULL) == 0);
+		CHECK_EQ(stream.codec.send_pt, 111);
+		CHECK_EQ(stream.redundancy.clock, rows[i].pt ? 48000 : 0);
+		CHECK_EQ(stream.redundancy.receive_pt, rows[i].pt);
+		CHECK_EQ(sdp_answer_formats(&terms, &stream, formats), rows[i].pt ? 2 : 1);
+		CHECK_EQ(formats[0].pt, rows[i].pt ? rows[i].pt : 111);
+		for (size_t k = 0; k < stream.n_more; k++)
+			CHECK(stream.more[k].ours == 1); /* never RED */
+		sdp_free(offer);
+	}
+}
+
 TESTS(directions_meet_as_the_rfc_says, browsers_get_opus_and_their_own_numbers,
       phones_get_what_they_like_best, an_answer_may_use_other_numbers_than_our_offer,
       dtls_roles_fit_together_and_stay, hold_is_seen_in_both_its_forms,
-      packet_times_are_whole_tens_from_10_to_60, our_answer_fits_our_offer)
+      packet_times_are_whole_tens_from_10_to_60, our_answer_fits_our_offer,
+      redundancy_is_that_of_the_agreed_codec)

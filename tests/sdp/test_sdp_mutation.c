@@ -132,7 +132,7 @@ static bool answer_it(const struct sdp *offer, enum sdp_profile profile)
 	};
 	struct sdp_refusal refusal = { 0 };
 	struct sdp_stream stream;
-	struct sdp_format formats[2];
+	struct sdp_format formats[SDP_MOST_ANSWERED];
 	struct str text = { 0 };
 
 	if (sdp_negotiate(&terms, offer, &stream, &refusal)) {

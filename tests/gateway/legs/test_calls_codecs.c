@@ -135,7 +135,7 @@ static void with_no_transcoder_left_a_call_is_relayed_only(void)
 	f.config->media.workers = 1;
 	CHECK(talk(1, "", true));
 	CHECK(has_line(body_at(&page, "INVITE "),
-		       "m=audio 20000 UDP/TLS/RTP/SAVPF 111 9 8 0 110 126"));
+		       "m=audio 20000 UDP/TLS/RTP/SAVPF 63 111 9 8 0 110 126"));
 	CHECK_EQ(calls_transcoders(f.calls), 1);
 	CHECK(talk(2, "", true)); /* PCMA is all that the phone has */
 	CHECK(has_line(body_at(&page, "INVITE "), "m=audio 20000 UDP/TLS/RTP/SAVPF 8 126"));
@@ -324,7 +324,7 @@ static void without_a_transcoder_the_other_side_changes_its_codec_too(void)
 	changes_to(&caller, &codec_opus, phone_with(2, "96\r\na=rtpmap:96 opus/48000/2"));
 	REQUIRE(side_got(&callee, "INVITE ") == 2);
 	CHECK(has_line(side_body(&callee, "INVITE "),
-		       "m=audio 20000 UDP/TLS/RTP/SAVPF 111 110 126"));
+		       "m=audio 20000 UDP/TLS/RTP/SAVPF 63 111 110 126"));
 	CHECK_EQ(calls_transcoders(f.calls), 1); /* as long as it lasts */
 	side_answers(&callee, 200, "", only(" 111", page_answers(3, "sendrecv")));
 	CHECK(callee.session->remote.media.send.codec == &codec_opus);
