@@ -5,6 +5,7 @@
 
 #include "gateway/media_address.h"
 #include "gateway/rtp_peer.h"
+#include "gateway/rtp_port.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,12 +14,13 @@
 #include <stdlib.h>
 
 enum { PORT_TRIES = 200 }; /* pairs to try before the range counts as full */
+enum { RTP, RTCP, PORTS };
 
 struct plain {
 	struct session *session;
 	const struct media_address *address;
 	uint16_t port; /* of RTP; RTCP is the next one */
-	uv_udp_t rtp, rtcp;
+	struct rtp_port ports[PORTS];
 	unsigned open_handles;
 	uv_timer_t ready; /* tells on_ready from the loop */
 
@@ -28,7 +30,6 @@ struct plain {
 	struct sockaddr_storage rtp_to, rtcp_to;
 	uint64_t heard_ms;
 	uint64_t stranger;
-	uint8_t buffer[RTP_MAX_PACKET + 1]; /* one more, so that too long is seen */
 };
 
 static struct plain *of(const struct session *session)
@@ -68,7 +69,8 @@ static void latched(struct plain *p)
 	session_note(p->session, stats.path);
 }
 
-static bool accepted(struct plain *p, const struct sockaddr *source, enum packet_kind kind)
+static bool accepted(struct plain *p, const struct sockaddr *source, enum packet_kind kind,
+		     const uint8_t *bytes)
 {
 	struct rtp_peer_address from = address_of(source);
 	enum rtp_peer_verdict verdict;
@@ -84,55 +86,40 @@ static bool accepted(struct plain *p, const struct sockaddr *source, enum packet
 		}
 		return true;
 	}
-	verdict = rtp_peer_rtp(&p->peer, &from, p->buffer);
+	verdict = rtp_peer_rtp(&p->peer, &from, bytes);
 	if (verdict == RTP_PEER_LATCHED)
 		latched(p);
 	return verdict != RTP_PEER_STRANGER;
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+static void on_datagram(struct rtp_port *port, const uint8_t *bytes, size_t n,
+			const struct sockaddr *from)
 {
-	struct plain *p = handle->data;
+	struct plain *p = port->arg;
+	enum packet_kind kind = packet_kind(bytes, n);
 
-	(void)suggested;
-	*buf = uv_buf_init((char *)p->buffer, sizeof(p->buffer));
-}
-
-static void on_datagram(uv_udp_t *handle, ssize_t n, const uv_buf_t *buf,
-			const struct sockaddr *from, unsigned flags)
-{
-	struct plain *p = handle->data;
-	enum packet_kind kind;
-
-	(void)buf;
-	if (n <= 0 || !from || (flags & UV_UDP_PARTIAL))
-		return;
-	kind = packet_kind(p->buffer, (size_t)n);
 	/* rtcp-mux was not offered, but a phone may do as it likes */
-	if (kind != PACKET_RTCP && (kind != PACKET_RTP || handle == &p->rtcp))
+	if (kind != PACKET_RTCP && (kind != PACKET_RTP || port == &p->ports[RTCP]))
 		return;
-	if (!accepted(p, from, kind)) {
+	if (!accepted(p, from, kind, bytes)) {
 		p->stranger++;
 		return;
 	}
 	p->heard_ms = session_now(p->session);
-	session_receive(p->session, p->buffer, (size_t)n, kind == PACKET_RTCP);
+	session_receive(p->session, bytes, n, kind == PACKET_RTCP);
 }
 
 static void plain_send(struct session *session, uint8_t *packet, size_t bytes, size_t cap,
 		       bool rtcp)
 {
 	struct plain *p = of(session);
-	uv_buf_t buf = uv_buf_init((char *)packet, (unsigned)bytes);
 
 	(void)cap;
 	if (!p->has_remote || p->held)
 		return;
 	if (rtcp && !p->has_rtcp)
 		return;
-	/* A full socket loses the packet, as a network would. */
-	uv_udp_try_send(rtcp ? &p->rtcp : &p->rtp, &buf, 1,
-			(struct sockaddr *)(rtcp ? &p->rtcp_to : &p->rtp_to));
+	rtp_port_send(&p->ports[rtcp ? RTCP : RTP], packet, bytes, rtcp ? &p->rtcp_to : &p->rtp_to);
 }
 
 static void on_ready(uv_timer_t *timer)
@@ -148,9 +135,8 @@ static void on_ready(uv_timer_t *timer)
 }
 
 /* Binds a pair of ports, the lower one even (RFC 3550 §11). */
-static int bind_pair(struct plain *p)
+static int bind_pair(struct plain *p, const struct config *config)
 {
-	const struct config *config = p->session->config;
 	uint32_t first = (config->media.port_min + 1) & ~1u;
 	uint32_t pairs = (config->media.port_max - first + 1) / 2;
 	uint32_t at;
@@ -160,28 +146,19 @@ static int bind_pair(struct plain *p)
 	for (uint32_t i = 0; i < pairs && i < PORT_TRIES; i++) {
 		struct sockaddr_storage addr;
 		uint16_t port = (uint16_t)(first + 2 * ((at + i) % pairs));
-		int err;
 
 		media_sockaddr(&p->address->ip, port, &addr);
-		err = uv_udp_bind(&p->rtp, (struct sockaddr *)&addr, 0);
-		if (err == 0) {
-			media_sockaddr(&p->address->ip, (uint16_t)(port + 1), &addr);
-			err = uv_udp_bind(&p->rtcp, (struct sockaddr *)&addr, 0);
-			if (err == 0) {
-				p->port = port;
-				return 0;
-			}
-			return err; /* the caller begins again with new handles */
-		}
-		if (err != UV_EADDRINUSE)
+		int err = rtp_port_bind(p->ports, PORTS, &addr);
+		if (err != -EADDRINUSE) {
+			p->port = port;
 			return err;
+		}
 	}
 	return -EADDRINUSE;
 }
 
-static void closed_one(uv_handle_t *handle)
+static void closed_one(struct plain *p)
 {
-	struct plain *p = handle->data;
 	struct session *session = p->session;
 
 	if (--p->open_handles > 0)
@@ -191,53 +168,76 @@ static void closed_one(uv_handle_t *handle)
 		session_path_closed(session);
 }
 
-static void close_handles(struct plain *p)
+static void on_port_closed(struct rtp_port *port)
 {
-	uv_close((uv_handle_t *)&p->rtp, closed_one);
-	uv_close((uv_handle_t *)&p->rtcp, closed_one);
-	uv_close((uv_handle_t *)&p->ready, closed_one);
+	closed_one(port->arg);
 }
 
-static int open_once(struct session *session, const struct media_address *address)
+static void on_timer_closed(uv_handle_t *handle)
 {
-	struct plain *p = calloc(1, sizeof(*p));
-	int err;
+	closed_one(handle->data);
+}
 
-	if (!p)
-		return -ENOMEM;
-	p->session = session;
-	p->address = address;
-	uv_udp_init(session->loop, &p->rtp);
-	uv_udp_init(session->loop, &p->rtcp);
-	uv_timer_init(session->loop, &p->ready);
-	p->rtp.data = p->rtcp.data = p->ready.data = p;
-	p->open_handles = 3;
-	err = bind_pair(p);
-	if (!err)
-		err = uv_udp_recv_start(&p->rtp, on_alloc, on_datagram);
-	if (!err)
-		err = uv_udp_recv_start(&p->rtcp, on_alloc, on_datagram);
-	if (err) {
-		p->session = NULL;
-		close_handles(p);
+static const struct rtp_port_events port_events = {
+	.on_datagram = on_datagram,
+	.on_closed = on_port_closed,
+};
+
+static void close_handles(struct plain *p)
+{
+	for (size_t i = 0; i < PORTS; i++)
+		rtp_port_close(&p->ports[i]);
+	uv_close((uv_handle_t *)&p->ready, on_timer_closed);
+}
+
+static int listen_on_ports(struct plain *p, uv_loop_t *loop)
+{
+	for (size_t i = 0; i < PORTS; i++) {
+		int err = rtp_port_listen(&p->ports[i], loop, &port_events, p);
+
+		if (!err)
+			continue;
+		for (size_t j = 0; j < PORTS; j++) {
+			if (j < i) {
+				p->open_handles++;
+				rtp_port_close(&p->ports[j]);
+			} else {
+				rtp_port_drop(&p->ports[j]);
+			}
+		}
 		return err;
 	}
-	session->path_state = p;
-	uv_timer_start(&p->ready, on_ready, 0, 0);
+	p->open_handles = PORTS;
 	return 0;
 }
 
 static int plain_open(struct session *session, const struct session_config *config)
 {
 	const struct media_address *address = media_address_for(session->addresses, &config->peer);
-	int err = -EADDRINUSE;
+	struct plain *p;
+	int err;
 
 	if (!address)
 		return -EADDRNOTAVAIL;
-	/* RTCP's port may be taken where RTP's is free: another pair, then. */
-	for (int i = 0; i < 10 && err == -EADDRINUSE; i++)
-		err = open_once(session, address);
-	return err;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->address = address;
+	err = bind_pair(p, session->config);
+	if (!err)
+		err = listen_on_ports(p, session->loop);
+	if (err) {
+		if (p->open_handles == 0)
+			free(p);
+		return err;
+	}
+	p->session = session;
+	session->path_state = p;
+	uv_timer_init(session->loop, &p->ready);
+	p->ready.data = p;
+	p->open_handles++;
+	uv_timer_start(&p->ready, on_ready, 0, 0);
+	return 0;
 }
 
 static void send_to(struct plain *p, const struct session_remote *remote)
