@@ -8,6 +8,7 @@ import { startKamailio } from "./kamailio.mjs";
 import { ACCOUNTS, assertHeard, setScene } from "./scene.mjs";
 import { openUdp, phoneSdp } from "./sipclient.mjs";
 import { BROWSER_HZ, PHONE_HZ, tail } from "./tone.mjs";
+import { webSdp } from "./websdp.mjs";
 import { openWs } from "./wsclient.mjs";
 
 let kamailio;
@@ -38,6 +39,15 @@ scene.test("a wrong password is said in the page, once; the right one works afte
 	await alice.startSignIn("alice", "wrong");
 	assert.equal(await alice.problem(), "wrong-password");
 	await alice.signIn("alice", ACCOUNTS.alice);
+});
+
+scene.test("a wrong password is 401 again, each time, at REGISTER and at INVITE, and nobody is signed in by it", async () => {
+	const mallory = await ws("alice");
+	for (let i = 0; i < 3; i++) assert.equal((await mallory.register({ password: `guess${i}` })).status, 401);
+	assert.equal((await mallory.invite("1000", { body: webSdp() })).status, 403, "not registered");
+	assert.equal((await mallory.register()).status, 200);
+	assert.equal((await mallory.invite("1000", { body: webSdp(), password: "guess", callId: "another" })).status, 407);
+	await mallory.leave();
 });
 
 scene.test("a page calls a phone at Kamailio, answering its challenge, and they hear each other", async () => {
