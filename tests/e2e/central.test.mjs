@@ -16,7 +16,10 @@ const scene = setScene({
 	local: false,
 	config: async () => {
 		kamailio = await startKamailio({ accounts: ACCOUNTS });
-		return { registrar: { mode: "central", targets: `sip:${kamailio.server}`, realms: "hookswitch" } };
+		return {
+			registrar: { mode: "central", targets: `sip:${kamailio.server}`, realms: "hookswitch" },
+			turn: { urls: "turn:192.0.2.20", secret: "north-by-northwest" },
+		};
 	},
 });
 after(() => kamailio?.stop());
@@ -32,6 +35,19 @@ scene.test("a page signs in at Kamailio, and is not shown the Path", async () =>
 	assert.match(ok, /^Contact:/im);
 	assert.doesNotMatch(ok, /^(Path|Service-Route):/im);
 	assert.match(ok, /expires=(1[01]\d|120)\b/i, "no longer than max_expires");
+});
+
+scene.test("registered at Kamailio, a page may ask for TURN servers; signed out, it may not", async () => {
+	const ask = (token) => fetch(`http://127.0.0.1:${scene.gateway.http}/api/v1/ice-servers`, { headers: { Authorization: `Bearer ${token}` } });
+	const client = await ws("bob");
+	const answer = await client.register();
+	assert.equal(answer.status, 200);
+	const token = answer.header("Hookswitch-Token");
+	const response = await ask(token);
+	assert.equal(response.status, 200);
+	assert.match((await response.json()).iceServers[0].username, /^\d+:bob@hookswitch$/);
+	assert.equal((await client.register({ expires: 0 })).status, 200);
+	assert.equal((await ask(token)).status, 401);
 });
 
 scene.test("a wrong password is said in the page, once; the right one works after it", async () => {

@@ -14,8 +14,9 @@ const HOOKS = await readFile(new URL("./page_hooks.js", import.meta.url), "utf8"
 export const hooks = (settings) => `(${HOOKS.trim().replace(/^\/\*[\s\S]*?\*\/\s*/, "")})(${JSON.stringify(settings)})`;
 
 /** @param fakeUi false: the microphone is not granted, so the browser hides its addresses (mDNS)
+ *  @param wrap gives the program to start in place of Chromium's; @param env more of its environment
  *  @returns a Playwright browser; close() it */
-export async function launchChromium({ fakeUi = true } = {}) {
+export async function launchChromium({ fakeUi = true, wrap = (program) => program, env = {} } = {}) {
 	if (!EXECUTABLE) throw new Error("no Chromium: install Debian's package chromium or set CHROMIUM");
 	const args = ["--autoplay-policy=no-user-gesture-required", "--mute-audio"];
 	if (process.getuid?.() === 0) args.push("--no-sandbox");
@@ -25,7 +26,7 @@ export async function launchChromium({ fakeUi = true } = {}) {
 			"--use-fake-device-for-media-stream",
 			"--allow-loopback-in-peer-connection",
 		);
-	return chromium.launch({ executablePath: EXECUTABLE, headless: true, args });
+	return chromium.launch({ executablePath: wrap(EXECUTABLE), headless: true, args, env: { ...process.env, ...env } });
 }
 
 /** Opens the phone page in a context of its own.

@@ -12,7 +12,7 @@ export const ACCOUNTS = { alice: "apple-pie", bob: "berry-pie", 1000: "desk-phon
 /** Starts gateway and browser before the tests of a file and stops them after.
  * @param config as for startGateway, or a function that gives it
  * @param local false: the gateway knows none of the accounts
- * @param browser options for launchChromium; null for none */
+ * @param browser options for launchChromium, or a function that gives them; null for none */
 export function setScene({ config, accounts = ACCOUNTS, local = true, browser = {} } = {}) {
 	const scene = new Scene(accounts);
 
@@ -21,7 +21,7 @@ export function setScene({ config, accounts = ACCOUNTS, local = true, browser = 
 			accounts: local ? accounts : {},
 			config: typeof config === "function" ? await config() : config,
 		});
-		if (browser) scene.browser = await launchChromium(browser);
+		if (browser) scene.browser = await launchChromium(typeof browser === "function" ? await browser() : browser);
 	});
 	after(async () => {
 		await scene.browser?.close();

@@ -116,9 +116,10 @@ export function callProblem(end: SipEnd, peer: string, isIncoming: boolean): Pro
 
 /** @returns what is worth telling about the end of a call that was up; usually nothing */
 export function endProblem(end: SipEnd): Problem | undefined {
-  if (end.cause === "RTP Timeout")
+  const reason = end.message?.getHeader?.("Reason") ?? "";
+  if (end.cause === "RTP Timeout" || /;text="Media lost"/.test(reason))
     return new Problem("sound-lost", "The call ended because the sound could not get through the network.");
-  if (/;text="Phone gone"/.test(end.message?.getHeader?.("Reason") ?? ""))
+  if (/;text="Phone gone"/.test(reason))
     return new Problem("phone-gone", "The call ended because nothing was heard of the other phone any more. It may have lost its network.");
   if (end.cause === "Connection Error" || end.cause === "Request Timeout")
     return new Problem("connection-lost", "The call ended because the connection to the server was lost.");

@@ -462,8 +462,9 @@ test("a call that loses its sound says so", async () => {
   assert.equal(seen.ended[0].problem.reason, "sound-lost");
 });
 
-test("a phone that fell silent is a problem, a phone that hung up is none", async () => {
+test("a phone that fell silent is a problem, as is sound that did not get through; one that hung up is none", async () => {
   for (const [reason, wanted] of [
+    ['SIP;cause=408;text="Media lost"', "sound-lost"],
     ['SIP;cause=408;text="Phone gone"', "phone-gone"],
     ['SIP;cause=200;text="Normal call clearing"', undefined],
     [undefined, undefined],
