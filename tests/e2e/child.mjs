@@ -1,7 +1,17 @@
 /* child.mjs: a program started by a test: its output kept, its lines waited for, its end certain. */
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 
 const running = new Set();
+
+function childrenOf(pid) {
+	try {
+		return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(/\s+/).filter(Boolean).map(Number);
+	} catch {
+		return [];
+	}
+}
+
 process.on("exit", () => {
 	for (const child of running) child.kill("SIGKILL");
 });
@@ -19,14 +29,14 @@ export class Child {
 	constructor(program, args, { input = "", ...options } = {}) {
 		this.name = program.split("/").at(-1);
 		this.#process = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], ...options });
-		running.add(this.#process);
+		running.add(this);
 		this.#process.stdin.on("error", () => undefined); // it may end without reading
 		if (input !== null) this.#process.stdin.end(input);
 		for (const stream of ["stdout", "stderr"])
 			this.#process[stream].setEncoding("utf8").on("data", (text) => this.#onText(stream, text));
 		this.#ended = new Promise((resolve) => {
 			const end = (code) => {
-				running.delete(this.#process);
+				running.delete(this);
 				this.code ??= code;
 				for (const waiter of this.#waiters) waiter.onEnd();
 				resolve(this.code);
@@ -92,8 +102,17 @@ export class Child {
 		return this.lines.slice(-count).join("\n");
 	}
 
+	/** SIGKILL is for its own children, too: it cannot end them any more. */
 	kill(signal = "SIGTERM") {
-		if (this.code === undefined) this.#process.kill(signal);
+		if (this.code !== undefined) return;
+		const children = signal === "SIGKILL" ? childrenOf(this.pid) : [];
+		this.#process.kill(signal);
+		for (const pid of children)
+			try {
+				process.kill(pid, signal);
+			} catch {
+				/* it has ended */
+			}
 	}
 
 	/** Waits for its end, by force after `ms`.

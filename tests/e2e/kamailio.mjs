@@ -55,7 +55,6 @@ export class Kamailio {
 		const place = ["-w", this.folder, "-Y", path.join(this.folder, "run"), "-P", path.join(this.folder, "pid")];
 		const args = ["-DD", "-E", "-m", "32", "-M", "4", ...place, ...listen, "-f", path.join(this.folder, "kamailio.cfg")];
 
-		/* its children end with it: a group of their own would outlive a test that is killed */
 		this.child = new Child(PROGRAM, args);
 		const asked = Date.now();
 		while (!(await this.#answers()))
