@@ -11,7 +11,7 @@ const PAGES = path.join(ROOT, "web/dist");
 const MEDIA_PORTS = 60;
 
 /** HOOKSWITCH_BIN is the program or the folder it was built in. */
-function program() {
+export function program() {
 	const given = process.env.HOOKSWITCH_BIN ?? path.join(ROOT, "build-gcc");
 	const file = existsSync(given) && statSync(given).isDirectory() ? path.join(given, "hookswitch") : given;
 	if (!existsSync(file)) throw new Error(`no ${file}: build the gateway or set HOOKSWITCH_BIN`);
