@@ -28,8 +28,8 @@ async function assertTwoWay(alice, phone) {
 	assertHeard(tail(phone.heard(), 0.8), BROWSER_HZ, [PHONE_HZ]);
 }
 
-/* baresip 1.0 records nothing more after a re-INVITE: what a phone hears from then on is
- * judged in "a page holds a page", where both ends can be listened to. */
+/* baresip 1.0 records nothing more after a re-INVITE: what a phone hears from then on is judged in
+ * phone_hears.test.mjs. */
 async function assertResumed(alice) {
 	await delay(SETTLE_MS);
 	assertHeard(await alice.hear(1000), PHONE_HZ, [BROWSER_HZ]);

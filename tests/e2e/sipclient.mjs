@@ -78,6 +78,7 @@ export async function openTcp(server, { user = "1000", password = "", domain = "
 
 export class SipClient {
 	received = []; // parsed
+	onRequest; // told of each request, if the test sets it
 	#waiters = new Set();
 	#cseq = 0;
 
@@ -94,6 +95,7 @@ export class SipClient {
 		const message = parseSip(text);
 		this.received.push(message);
 		for (const waiter of this.#waiters) waiter(message);
+		if (message.method) this.onRequest?.(message);
 	}
 
 	/** Any bytes, as one datagram or message. */

@@ -140,6 +140,32 @@ export function aLaw({ samples }) {
 	});
 }
 
+/** The sound of A-law octets. */
+export const fromALaw = (bytes) =>
+	Float32Array.from(bytes, (octet) => {
+		const code = octet ^ 0x55;
+		const [segment, mantissa] = [(code >> 4) & 7, code & 15];
+		const magnitude = segment === 0 ? 2 * mantissa + 1 : (2 * mantissa + 33) << (segment - 1);
+		return (code & 0x80 ? magnitude : -magnitude) / 4096;
+	});
+
+/** Raw mu-law (ITU G.711) of a recording at 8 kHz. */
+export function uLaw({ samples }) {
+	return Uint8Array.from(samples, (sample) => {
+		const magnitude = Math.min(8158, Math.round(Math.min(1, Math.abs(sample)) * 8158)) + 33;
+		const segment = Math.floor(Math.log2(magnitude)) - 5;
+		return ~((sample < 0 ? 0x80 : 0) | (segment << 4) | ((magnitude >> (segment + 1)) & 15)) & 0xff;
+	});
+}
+
+/** The sound of mu-law octets. */
+export const fromULaw = (bytes) =>
+	Float32Array.from(bytes, (octet) => {
+		const code = ~octet & 0xff;
+		const magnitude = ((2 * (code & 15) + 33) << ((code >> 4) & 7)) - 33;
+		return (code & 0x80 ? -magnitude : magnitude) / 8159;
+	});
+
 /** A sum of sines: `tones` is a list of [hz, amplitude]. */
 export function synthesize(seconds, rate, tones) {
 	const samples = new Float32Array(Math.round(seconds * rate));

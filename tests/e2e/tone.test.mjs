@@ -1,7 +1,7 @@
 /* tone.test.mjs: the judge of recordings must not be deceived. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BROWSER_HZ, firstHeard, gaps, judge, level, parseWav, PHONE_HZ, synthesize, writeWav } from "./tone.mjs";
+import { aLaw, BROWSER_HZ, firstHeard, fromALaw, fromULaw, gaps, judge, level, parseWav, PHONE_HZ, synthesize, uLaw, writeWav } from "./tone.mjs";
 
 const RATE = 8000;
 const own = [BROWSER_HZ, 0.2];
@@ -64,4 +64,13 @@ test("a WAV file is read as it was written, also while its sizes are missing", (
 	assert.ok(judge(parseWav(file), BROWSER_HZ, [PHONE_HZ]).ok);
 	file.writeUInt32LE(0, 40);
 	assert.equal(parseWav(file).samples.length, 0.5 * RATE);
+});
+
+test("G.711 of both laws is read as it was written, and not by the other one", () => {
+	const { samples } = synthesize(0.1, RATE, [[PHONE_HZ, 0.4]]);
+	const error = (read) => Math.max(...read.map((x, i) => Math.abs(x - samples[i])));
+	for (const [write, read, other] of [[aLaw, fromALaw, fromULaw], [uLaw, fromULaw, fromALaw]]) {
+		assert.ok(error(read(write({ samples }))) < 0.01);
+		assert.ok(error(other(write({ samples }))) > 0.1);
+	}
 });
