@@ -12,6 +12,7 @@
 #include "ice/ice.h"
 
 #include "ice/filter.h"
+#include "ice/interfaces.h"
 #include "ice/private.h"
 
 #include <errno.h>
@@ -325,6 +326,7 @@ int ice_new(const struct ice_config *config, struct ice **out)
 		free(ice);
 		return err;
 	}
+	ice_interfaces_refresh();
 	err = make_agent(ice, config);
 	if (!err)
 		err = bridge_sync(ice->bridge);
