@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	WIDE = 16000,
@@ -28,18 +29,25 @@ static const int16_t low_decisions[LEVELS] = { 0,    35,   72,	 110,  150,  190,
 					       786,  858,  940,	 1023, 1121, 1219, 1339, 1458,
 					       1612, 1765, 1980, 2195, 2557, 2919 };
 
-/* QQ6 and QQ4: output levels by the magnitude's number, smallest first. */
-static const int16_t low_levels6[LEVELS] = { 136,   432,   728,	  1040,	 1360,	1688,  2032,  2400,
-					     2776,  3168,  3576,  4008,	 4464,	4944,  5456,  6000,
-					     6576,  7192,  7856,  8576,	 9360,	10232, 11192, 12280,
-					     13512, 14984, 16704, 19008, 21904, 24808 };
-static const int16_t low_levels4[8] = { 0, 20456, 12896, 8968, 6288, 4240, 2584, 1200 };
-static const int16_t low_steps[8] = { -60, 3042, 1198, 538, 334, 172, 58, -30 }; /* WL */
+/* By code: QQ6, and by its upper four bits QQ4 and WL. Codes 0 to 3 are never sent; they
+ * count as the smallest difference. */
+static const int16_t low_levels6[64] = {
+	-136,	-136,	-136,  -136,  -24808, -21904, -19008, -16704, -14984, -13512, -12280,
+	-11192, -10232, -9360, -8576, -7856,  -7192,  -6576,  -6000,  -5456,  -4944,  -4464,
+	-4008,	-3576,	-3168, -2776, -2400,  -2032,  -1688,  -1360,  -1040,  -728,   24808,
+	21904,	19008,	16704, 14984, 13512,  12280,  11192,  10232,  9360,   8576,   7856,
+	7192,	6576,	6000,  5456,  4944,   4464,   4008,   3576,   3168,   2776,   2400,
+	2032,	1688,	1360,  1040,  728,    432,    136,    -432,   -136
+};
+static const int16_t low_levels4[16] = { 0,	-20456, -12896, -8968, -6288, -4240, -2584, -1200,
+					 20456, 12896,	8968,	6288,  4240,  2584,  1200,  0 };
+static const int16_t low_steps[16] = { -60,  3042, 1198, 538, 334, 172, 58,  -30,
+				       3042, 1198, 538,	 334, 172, 58,	-30, -60 };
 
 /* QQ2, WH: of the higher band, by the code's magnitude bit (1: small). */
 static const int16_t high_levels[2] = { 7408, 1616 };
 static const int16_t high_steps[2] = { 798, -214 };
-enum { HIGH_DECISION = 564 };
+enum { HIGH_DECISION = 564, HIGH_SILENCE = 3 }; /* 3: the code of nothing but zeros */
 
 /* ILB: 2^(i/32) with 11 bits behind the point. */
 static const int16_t powers[32] = { 2048, 2093, 2139, 2186, 2233, 2282, 2332, 2383,
@@ -60,8 +68,8 @@ struct band {
 	int nb, scale;		    /* NB, DET: quantizer step, logarithmic and linear */
 	int poles[2];		    /* A1, A2 */
 	int zeros[ZEROS];	    /* B1 .. B6 */
-	int differences[ZEROS];	    /* D, latest first */
-	int partial[2], rebuilt[2]; /* P, R: likewise */
+	int doubled[ZEROS];	    /* twice D, latest first */
+	int partial[2], rebuilt[2]; /* P, twice R: likewise */
 	int from_zeros, predicted;  /* SZ, S */
 };
 
@@ -89,51 +97,69 @@ static void adapt_scale(struct band *band, const struct band_kind *kind, int ste
 
 	band->nb = nb < 0 ? 0 : nb > kind->nb_most ? kind->nb_most : nb;
 
-	int power = powers[band->nb >> 6 & 31], shift = kind->log_offset - (band->nb >> 11);
-	band->scale = (shift < 0 ? power << -shift : power >> shift) * 4;
+	band->scale = (powers[band->nb >> 6 & 31] << (band->nb >> 11) >> kind->log_offset) * 4;
+}
+
+/* `value`, or its negative where the signs of two others differ: no branch, since these
+ * signs cannot be foretold. */
+static int signed_like(int value, int one, int other)
+{
+	int differ = (one ^ other) >> 31;
+
+	return (value ^ differ) - differ;
 }
 
 /* UPPOL2, UPPOL1 */
 static void adapt_poles(struct band *band, int partial)
 {
-	bool like_last = (partial < 0) == (band->partial[0] < 0);
-	bool like_before = (partial < 0) == (band->partial[1] < 0);
 	int four = qmf_clip(band->poles[0] * 4);
-	int second = qmf_clip(like_last ? -four : four) >> 7;
+	int second = qmf_clip(-signed_like(four, partial, band->partial[0])) >> 7;
 
-	second = qmf_clip(second + (like_before ? 128 : -128) + times(band->poles[1], 32512));
+	second += signed_like(128, partial, band->partial[1]) + times(band->poles[1], 32512);
 	second = within(second, 12288);
 
-	int first = qmf_clip(times(band->poles[0], 32640) + (like_last ? 192 : -192));
+	int first = times(band->poles[0], 32640) + signed_like(192, partial, band->partial[0]);
 	band->poles[0] = within(first, 15360 - second);
 	band->poles[1] = second;
 }
 
-/* UPZERO, with DELAYA */
+/* UPZERO, with DELAYA. 255/256 of a coefficient and a step stay within 16 bits. */
 static void adapt_zeros(struct band *band, int difference)
 {
-	for (int i = ZEROS - 1; i >= 0; i--) {
-		bool alike = (difference < 0) == (band->differences[i] < 0);
-		int step = difference == 0 ? 0 : alike ? 128 : -128;
+	int step = difference == 0 ? 0 : 128;
 
-		band->zeros[i] = qmf_clip(times(band->zeros[i], 32640) + step);
-		band->differences[i] = i ? band->differences[i - 1] : difference;
+	for (int i = 0; i < ZEROS; i++)
+		band->zeros[i] = times(band->zeros[i], 32640) +
+				 signed_like(step, difference, band->doubled[i]);
+	memmove(band->doubled + 1, band->doubled, (ZEROS - 1) * sizeof(band->doubled[0]));
+	band->doubled[0] = qmf_clip(difference * 2);
+}
+
+/* FILTEZ: each partial sum saturates, which hardly ever happens. */
+static int filter_zeros(const struct band *band)
+{
+	int sum = 0, beyond = 0;
+
+	for (int i = ZEROS - 1; i >= 0; i--) {
+		sum += times(band->zeros[i], band->doubled[i]);
+		beyond |= sum ^ (int16_t)sum;
 	}
+	if (!beyond)
+		return sum;
+	sum = 0;
+	for (int i = ZEROS - 1; i >= 0; i--)
+		sum = qmf_clip(sum + times(band->zeros[i], band->doubled[i]));
+	return sum;
 }
 
 /* FILTEZ, FILTEP, PREDIC */
 static void predict(struct band *band)
 {
-	int from_zeros = 0;
+	int from_poles = qmf_clip(times(band->poles[0], band->rebuilt[0]) +
+				  times(band->poles[1], band->rebuilt[1]));
 
-	for (int i = ZEROS - 1; i >= 0; i--)
-		from_zeros = qmf_clip(from_zeros +
-				      times(band->zeros[i], qmf_clip(band->differences[i] * 2)));
-	band->from_zeros = from_zeros;
-
-	int from_poles = qmf_clip(times(band->poles[0], qmf_clip(band->rebuilt[0] * 2)) +
-				  times(band->poles[1], qmf_clip(band->rebuilt[1] * 2)));
-	band->predicted = qmf_clip(from_poles + from_zeros);
+	band->from_zeros = filter_zeros(band);
+	band->predicted = qmf_clip(from_poles + band->from_zeros);
 }
 
 /* The band after the quantized difference `difference` between sample and prediction. */
@@ -147,7 +173,7 @@ static void advance(struct band *band, int difference)
 	band->partial[1] = band->partial[0];
 	band->partial[0] = partial;
 	band->rebuilt[1] = band->rebuilt[0];
-	band->rebuilt[0] = rebuilt;
+	band->rebuilt[0] = qmf_clip(rebuilt * 2);
 	predict(band);
 }
 
@@ -159,38 +185,21 @@ static int quantize_low(const struct band *band, int sample)
 	int size = difference < 0 ? ~difference : difference;
 	int level = 1;
 
-	while (level < LEVELS && size >= low_decisions[level] * band->scale >> 12)
-		level++;
+	/* the first decision above it, by halves: the levels rise */
+	for (int step = 16; step > 0; step >>= 1)
+		if (level + step <= LEVELS &&
+		    size >= low_decisions[level + step - 1] * band->scale >> 12)
+			level += step;
 	if (difference >= 0)
 		return 62 - level;
 	return level < 3 ? 64 - level : 34 - level;
 }
 
-/* QQ6 by code. 0 to 3 are never sent; they count as the smallest difference. */
-static int low_level6(int code)
-{
-	if (code < 4)
-		return -low_levels6[0];
-	if (code < 32)
-		return -low_levels6[33 - code];
-	return code < 62 ? low_levels6[61 - code] : -low_levels6[63 - code];
-}
-
-static int low_level4(int code)
-{
-	int four = code >> 2;
-
-	if (four == 0 || four == 15)
-		return 0;
-	return four < 8 ? -low_levels4[four] : low_levels4[four - 7];
-}
-
 static void advance_low(struct band *band, int code)
 {
-	int four = code >> 2;
-	int difference = times(band->scale, low_level4(code));
+	int difference = times(band->scale, low_levels4[code >> 2]);
 
-	adapt_scale(band, &low_kind, low_steps[four == 15 ? 0 : four < 8 ? four : four - 7]);
+	adapt_scale(band, &low_kind, low_steps[code >> 2]);
 	advance(band, difference);
 }
 
@@ -249,15 +258,16 @@ static int encode(void *state, const int16_t *pcm, size_t samples, uint8_t *out,
 	if (n > cap)
 		return -ENOBUFS;
 	for (size_t i = 0; i < n; i++, pcm += each) {
-		int low = pcm[0] >> 1, high = 0;
+		int low = pcm[0] >> 1, high, high_code = HIGH_SILENCE;
 
-		if (!s->narrow)
+		if (!s->narrow) {
 			qmf_split(&s->qmf, pcm, &low, &high);
+			high_code = quantize_high(&s->high, high);
+			advance_high(&s->high, high_code);
+		}
 
-		int low_code = quantize_low(&s->low, low),
-		    high_code = quantize_high(&s->high, high);
+		int low_code = quantize_low(&s->low, low);
 		advance_low(&s->low, low_code);
-		advance_high(&s->high, high_code);
 		out[i] = (uint8_t)(high_code << 6 | low_code);
 	}
 	return (int)n;
@@ -281,15 +291,17 @@ static int decode(void *state, const uint8_t *payload, size_t bytes, int16_t *pc
 		return -EBADMSG;
 	for (size_t i = 0; i < bytes; i++) {
 		int low_code = payload[i] & 0x3f, high_code = payload[i] >> 6;
-		int low = clip15(s->low.predicted + times(s->low.scale, low_level6(low_code)));
-		int high = clip15(s->high.predicted + high_difference(&s->high, high_code));
+		int low = clip15(s->low.predicted + times(s->low.scale, low_levels6[low_code]));
 
 		advance_low(&s->low, low_code);
-		advance_high(&s->high, high_code);
-		if (s->narrow)
+		if (s->narrow) {
 			pcm[i] = (int16_t)(low * 2);
-		else
-			qmf_join(&s->qmf, low, high, pcm + 2 * i);
+			continue;
+		}
+
+		int high = clip15(s->high.predicted + high_difference(&s->high, high_code));
+		advance_high(&s->high, high_code);
+		qmf_join(&s->qmf, low, high, pcm + 2 * i);
 	}
 	conceal_heard(&s->conceal, pcm, bytes * each);
 	return (int)(bytes * each);

@@ -7,10 +7,11 @@
 
 #include <stdint.h>
 
-enum { QMF_TAPS = 24, QMF_LEAST = -16384, QMF_MOST = 16383 };
+enum { QMF_TAPS = 24, QMF_LEAST = -16384, QMF_MOST = 16383, QMF_ROOM = 64 };
 
-struct qmf { /* one direction; zeroed at the start */
-	int16_t past[QMF_TAPS];
+struct qmf {	       /* one direction; zeroed at the start */
+	unsigned used; /* of the room: samples stand in it from the end on, latest first */
+	int16_t earlier[QMF_ROOM], later[QMF_ROOM]; /* of each two */
 };
 
 /* Two samples become one of each band. */
