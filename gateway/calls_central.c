@@ -42,6 +42,14 @@ static struct sip_flow *next_flow(void *arg)
 	return targets_next(r->calls->config.targets, &r->targets);
 }
 
+static struct sip_flow *tcp_flow(void *arg)
+{
+	struct record *r = arg;
+
+	r->targets = (struct targets_walk){ .by_tcp = true };
+	return next_flow(r);
+}
+
 static bool on_challenge(void *arg, const struct sip_msg *response)
 {
 	struct record *r = arg;
@@ -112,7 +120,7 @@ static void from_page(struct calls *calls, struct sip_server_tx *tx, struct sip_
 			   .n_routes = n_routes,
 			   .near = r->caller->session,
 			   .max_forwards = r->max_forwards - 1,
-			   .central = { next_flow, on_challenge, r },
+			   .central = { next_flow, tcp_flow, on_challenge, r },
 		   });
 }
 

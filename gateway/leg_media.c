@@ -146,6 +146,7 @@ static void fill_local(struct leg_media *m)
 		.port = ours->port,
 		.rtcp_port = ours->rtcp_port,
 		.ptime_ms = 20,
+		.brief = m->brief,
 		.remote = m->remote,
 		.line = m->remote ? m->stream.line : 0,
 		.ufrag = str_of(ours->ufrag),
@@ -158,6 +159,11 @@ static void fill_local(struct leg_media *m)
 		.stream_id = STR("hookswitch"),
 		.track_id = STR("audio"),
 	};
+}
+
+void leg_media_shorten(struct leg_media *m)
+{
+	m->brief = true;
 }
 
 int leg_media_offer(struct leg_media *m, struct str *out)

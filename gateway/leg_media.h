@@ -52,6 +52,7 @@ struct leg_media {
 	/* What the peer itself wants, see leg_media_peer(): as its own offers said, and
 	 * its answers since. */
 	enum sdp_direction by_offer, by_answer;
+	bool brief;	      /* what goes without saying is not said */
 	bool asked;	      /* the peer asked for our latest offer */
 	bool new_credentials; /* the description taken last restarts ICE (RFC 8839 §4.4.1.1.1) */
 };
@@ -70,6 +71,9 @@ void leg_media_prefer(struct leg_media *m, const struct codec *codec);
  * offer has it alone, if it is one that we list and not the one in use. An answer
  * settles that, whatever it says. */
 void leg_media_follow(struct leg_media *m, const struct codec *codec);
+
+/* What we say from now on is as short as can be: for an INVITE that must fit. */
+void leg_media_shorten(struct leg_media *m);
 
 /* The other side plays no sound wider than `hz`: a browser need not send more (RFC
  * 7587 §6.1, maxplaybackrate). Before our description goes out. */

@@ -14,7 +14,12 @@
 #include "gateway/liveness.h"
 #include "sip/invite.h"
 
-enum { SIP_LEG_MOST_ROUTES = 8, SIP_LEG_SILENT_MS = 2000 };
+enum {
+	SIP_LEG_MOST_ROUTES = 8,
+	SIP_LEG_SILENT_MS = 2000,
+	SIP_LEG_MOST_DATAGRAM = 1300, /* octets of an INVITE by UDP (RFC 3261 §18.1.1) */
+	SIP_LEG_CREDENTIALS = 300,    /* of those, kept free for what a page will add */
+};
 
 struct sip_leg;
 
@@ -46,6 +51,8 @@ int sip_leg_take(struct sip_leg_shared *shared, struct sip_server_tx *tx, const 
 struct sip_leg_central {
 	/* Not a single response came: the flow to the next target; NULL: there is none. */
 	struct sip_flow *(*next_flow)(void *arg);
+	/* The INVITE is too long for a datagram: a flow by TCP, or the best there is. */
+	struct sip_flow *(*tcp_flow)(void *arg);
 	/* It answered 401 or 407. True: handed to the caller, see sip_leg_challenge();
 	 * the leg waits. */
 	bool (*on_challenge)(void *arg, const struct sip_msg *response);

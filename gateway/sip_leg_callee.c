@@ -35,7 +35,7 @@ static struct sip_flow *on_silent(void *arg)
 	return next;
 }
 
-int sip_leg_place(struct sip_leg *l)
+static int place(struct sip_leg *l, size_t most_datagram)
 {
 	struct sip_flow *flow = sip_flow_find(l->shared->endpoint, l->flow_id);
 	char contact[SIP_ADDR_TEXT + 96], headers[256];
@@ -62,6 +62,7 @@ int sip_leg_place(struct sip_leg *l)
 			.to = str_of(l->to),
 			.offer = offer,
 			.max_forwards = l->max_forwards,
+			.most_datagram = most_datagram,
 			.routes = l->routes,
 			.n_routes = l->n_routes,
 			.silent_ms = l->central.next_flow ? SIP_LEG_SILENT_MS : 0,
@@ -76,6 +77,28 @@ int sip_leg_place(struct sip_leg *l)
 	l->shared->on_dialog(l->shared->arg, l->call_id, sip_invite_call_id(l->invite));
 	sip_leg_enter(l, CALLING);
 	return 0;
+}
+
+/* RFC 3261 §18.1.1: what a datagram should not carry is made shorter, or goes by TCP, but
+ * to a phone that is known by a UDP flow alone. With room for credentials, as the INVITE
+ * that has them says nothing else anew. */
+int sip_leg_place(struct sip_leg *l)
+{
+	bool first = !l->again_call_id;
+	size_t room = first && l->central.on_challenge ? SIP_LEG_CREDENTIALS : 0;
+	int err = place(l, SIP_LEG_MOST_DATAGRAM - room);
+	struct sip_flow *flow;
+
+	if (err == -EMSGSIZE && first) {
+		leg_media_shorten(&l->media);
+		err = place(l, SIP_LEG_MOST_DATAGRAM - room);
+	}
+	if (err != -EMSGSIZE)
+		return err;
+	flow = l->central.tcp_flow ? l->central.tcp_flow(l->central.arg) : NULL;
+	if (flow)
+		l->flow_id = flow->id;
+	return place(l, 0);
 }
 
 static int dial(struct leg *leg, const struct leg *caller)

@@ -40,11 +40,11 @@ static struct timers *timers_of(const struct targets *t)
 	return sip_endpoint_timers(t->config.endpoint);
 }
 
-static const char *transport_of(const struct name *name)
+static const char *transport_of(const struct sip_uri *uri)
 {
 	struct str transport = STR("udp");
 
-	sip_param(name->uri.params, STR("transport"), &transport);
+	sip_param(uri->params, STR("transport"), &transport);
 	return str_ieq(transport, STR("tcp")) ? "tcp" : "udp";
 }
 
@@ -78,7 +78,7 @@ static void set_target(struct target *target, const struct name *name, unsigned 
 	target->address = *address;
 	target->silent = target->heard = false;
 	snprintf(target->text, sizeof(target->text), "sip:%.*s;transport=%s",
-		 STR_ARG(sip_addr_print(address, mem)), transport_of(name));
+		 STR_ARG(sip_addr_print(address, mem)), transport_of(&name->uri));
 	sip_uri_parse(str_of(target->text), &target->uri);
 }
 
@@ -281,7 +281,7 @@ static void on_again(void *arg)
 	if (config->resolve(config->arg,
 			    &(struct sip_query_config){ .host = name->uri.host,
 							.port = name->uri.port,
-							.transport = transport_of(name),
+							.transport = transport_of(&name->uri),
 							.on_resolved = on_resolved,
 							.arg = name },
 			    &name->query) != 0)
@@ -334,18 +334,49 @@ static void begin(const struct targets *t, struct targets_walk *walk)
 	}
 }
 
+static bool is_tcp(const struct target *target)
+{
+	return strcmp(transport_of(&target->uri), "tcp") == 0;
+}
+
+/* Whether one that is there by UDP listens by TCP is not known, and says nothing of it. */
+static struct sip_flow *next_by_tcp(struct targets *t, struct targets_walk *walk)
+{
+	char text[SIP_ADDR_TEXT + 32], mem[SIP_ADDR_TEXT];
+	struct sip_flow *flow;
+	struct sip_uri uri;
+
+	while (walk->at < walk->n) {
+		const struct target *target = &t->list[walk->order[walk->at++]];
+
+		if (!target->used)
+			continue;
+		snprintf(text, sizeof(text), "sip:%.*s;transport=tcp",
+			 STR_ARG(sip_addr_print(&target->address, mem)));
+		if (sip_uri_parse(str_of(text), &uri) == 0 &&
+		    t->config.open_flow(t->config.arg, &uri, &flow) == 0)
+			return flow;
+	}
+	walk->by_tcp = false;
+	walk->tried_tcp = true;
+	walk->at = 0;
+	return NULL;
+}
+
 struct sip_flow *targets_next(struct targets *t, struct targets_walk *walk)
 {
 	struct sip_flow *flow;
 
 	if (!walk->begun)
 		begin(t, walk);
-	else if (walk->at > 0)
+	else if (walk->at > 0 && !walk->by_tcp)
 		set_silent(&t->list[walk->order[walk->at - 1]], true);
+	if (walk->by_tcp && (flow = next_by_tcp(t, walk)))
+		return flow;
 	while (walk->at < walk->n) {
 		struct target *target = &t->list[walk->order[walk->at++]];
 
-		if (!target->used)
+		if (!target->used || (walk->tried_tcp && is_tcp(target)))
 			continue;
 		if (t->config.open_flow(t->config.arg, &target->uri, &flow) == 0)
 			return flow;

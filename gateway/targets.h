@@ -39,15 +39,17 @@ void targets_free(struct targets *targets); /* NULL is fine */
 void targets_start(struct targets *targets); /* pings and names, once sockets are open */
 void targets_stop(struct targets *targets);  /* before the sockets close */
 
-/* One request's way through the targets; zeroed before its first use. */
+/* One request's way through the targets; zeroed before its first use. With `by_tcp` set,
+ * which is for what no datagram should carry (RFC 3261 §18.1.1), all of them are asked by
+ * TCP first, and then by UDP those that are configured so. */
 struct targets_walk {
-	bool begun;
+	bool begun, by_tcp, tried_tcp;
 	uint8_t order[TARGETS_MOST];
 	size_t n, at;
 };
 
 /* A flow to the first target, and at each further call, because the one before was
- * silent, to the next. NULL: none is left. */
+ * silent or broke, to the next. NULL: none is left. */
 struct sip_flow *targets_next(struct targets *targets, struct targets_walk *walk);
 
 /* Has one of them answered its last ping? */

@@ -171,5 +171,8 @@ bool sdp_format_same(const struct sdp_format *a, const struct sdp_format *b);
 /* Is this telephone-event (RFC 4733), which is no voice codec? */
 bool sdp_format_is_event(const struct sdp_format *format);
 
+/* Does its payload type mean it without a=rtpmap (RFC 3551 §6)? */
+bool sdp_format_is_static(const struct sdp_format *format);
+
 /* Is this RED (RFC 2198), which carries packets of another format more than once? */
 bool sdp_format_is_red(const struct sdp_format *format);

@@ -105,6 +105,14 @@ static const struct {
 	{ 13, STR("CN") },  { 18, STR("G729") },
 };
 
+bool sdp_format_is_static(const struct sdp_format *f)
+{
+	for (size_t i = 0; i < sizeof(static_types) / sizeof(static_types[0]); i++)
+		if (static_types[i].pt == f->pt)
+			return str_ieq(static_types[i].name, f->name) && f->clock == 8000;
+	return false;
+}
+
 static void list_pt(struct sdp_parser *p, uint8_t pt)
 {
 	struct sdp_listed *listed;

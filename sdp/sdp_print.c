@@ -105,6 +105,16 @@ static bool bundled(const struct sdp_local *local, struct str mid)
 	return !local->is_answer || has_word(local->remote->bundle, mid);
 }
 
+static void print_rtpmap(struct writer *w, const struct sdp_format *f)
+{
+	writer_printf(w, "a=rtpmap:%u ", f->pt);
+	writer_put(w, f->name);
+	writer_printf(w, "/%u", f->clock);
+	if (f->channels > 1)
+		writer_printf(w, "/%u", f->channels);
+	writer_put(w, STR("\r\n"));
+}
+
 static void print_formats(struct writer *w, const struct sdp_local *local)
 {
 	for (size_t i = 0; i < local->n_formats; i++) {
@@ -113,12 +123,8 @@ static void print_formats(struct writer *w, const struct sdp_local *local)
 
 		if (str_empty(fmtp) && sdp_format_is_event(f))
 			fmtp = STR("0-15");
-		writer_printf(w, "a=rtpmap:%u ", f->pt);
-		writer_put(w, f->name);
-		writer_printf(w, "/%u", f->clock);
-		if (f->channels > 1)
-			writer_printf(w, "/%u", f->channels);
-		writer_put(w, STR("\r\n"));
+		if (!local->brief || !sdp_format_is_static(f))
+			print_rtpmap(w, f);
 		if (sdp_format_is_red(f) && i + 1 < local->n_formats) {
 			writer_printf(w, "a=fmtp:%u %u/%u\r\n", f->pt, f[1].pt, f[1].pt);
 		} else if (!str_empty(fmtp)) {
@@ -186,7 +192,8 @@ static void print_audio(struct writer *w, const struct sdp_local *local)
 	print_formats(w, local);
 	if (local->ptime_ms)
 		writer_printf(w, "a=ptime:%u\r\n", local->ptime_ms);
-	writer_printf(w, "a=%s\r\n", direction_names[local->direction]);
+	if (!local->brief || local->direction != SDP_SENDRECV)
+		writer_printf(w, "a=%s\r\n", direction_names[local->direction]);
 	if (!web && local->rtcp_port && local->rtcp_port != local->port + 1)
 		writer_printf(w, "a=rtcp:%u\r\n", local->rtcp_port);
 	if (!str_empty(mid))

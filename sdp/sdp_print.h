@@ -24,6 +24,7 @@ struct sdp_local {
 	size_t n_formats;
 	enum sdp_direction direction;
 	uint32_t ptime_ms; /* a=ptime; 0: none */
+	bool brief;	   /* a=rtpmap of static types and a=sendrecv are left out */
 
 	/* The peer's description that fixes number, order and mids of the m-lines:
 	 * the offer when answering, its latest description when offering again;

@@ -85,12 +85,13 @@ struct sip_invite_config {
 	uint32_t cseq;
 	struct str credentials; /* complete lines for the INVITE alone */
 	uint32_t max_forwards;	/* 0: 70 */
+	size_t most_datagram;	/* an INVITE longer than that does not go by UDP; 0: any does */
 	/* credentials for a challenge, when user is not empty; see digest.h */
 	struct str auth_user, auth_password, auth_realm;
 };
 
-/* Sends the INVITE. All text is copied. 0, -ENOMEM, -EMSGSIZE, -EPIPE; on an
- * error nothing is called back. */
+/* Sends the INVITE. All text is copied. 0, -ENOMEM, -EMSGSIZE (longer than SIP_MAX_MESSAGE
+ * or most_datagram), -EPIPE; on an error nothing is called back. */
 int sip_invite_start(struct sip_endpoint *endpoint, const struct sip_invite_config *config,
 		     struct sip_invite **out);
 

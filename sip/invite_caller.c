@@ -15,7 +15,7 @@ static struct str sdp_type(struct str sdp)
 }
 
 /* Prints and sends the INVITE; its parsed copy becomes the start of the dialog. */
-static int send_invite(struct sip_invite *iv, struct sip_flow *flow,
+static int send_invite(struct sip_invite *iv, struct sip_flow *flow, size_t most_datagram,
 		       struct sip_request_parts *parts)
 {
 	char branch[SIP_BRANCH_CHARS + 1];
@@ -28,6 +28,8 @@ static int send_invite(struct sip_invite *iv, struct sip_flow *flow,
 	parts->contact = str_of(iv->contact);
 	parts->content_type = sdp_type(parts->body);
 	err = sip_endpoint_print_request(iv->endpoint, flow, parts, &text);
+	if (!err && most_datagram && text.n > most_datagram && !flow->transport->reliable)
+		err = -EMSGSIZE;
 	if (!err)
 		err = sip_client_tx_start(iv->endpoint, flow, text, &user, iv, &tx);
 	if (err)
@@ -75,7 +77,7 @@ int sip_invite_start(struct sip_endpoint *endpoint, const struct sip_invite_conf
 		err = writer_end(&w, &from);
 	}
 	if (!err)
-		err = send_invite(iv, config->flow,
+		err = send_invite(iv, config->flow, config->most_datagram,
 				  &(struct sip_request_parts){
 					  .uri = config->uri,
 					  .max_forwards = config->max_forwards,
@@ -115,7 +117,7 @@ static int send_again(struct sip_invite *iv, struct sip_flow *flow, uint32_t cse
 	while (n < SIP_MAX_ROUTES && sip_msg_walk(first, SIP_HEADER_ROUTE, &walk, &routes[n]))
 		n++;
 	sip_msg_ref(first);
-	int err = send_invite(iv, flow,
+	int err = send_invite(iv, flow, 0,
 			      &(struct sip_request_parts){
 				      .uri = first->uri_text,
 				      .max_forwards = first->max_forwards,

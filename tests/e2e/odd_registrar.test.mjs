@@ -2,9 +2,10 @@
  * stale tokens, challenges that are not the page's, answers that come too late. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import net from "node:net";
 import { freePorts } from "./ports.mjs";
 import { setScene } from "./scene.mjs";
-import { openUdp, phoneSdp } from "./sipclient.mjs";
+import { openUdp, overTcp, phoneSdp } from "./sipclient.mjs";
 import { webSdp } from "./websdp.mjs";
 import { openWs } from "./wsclient.mjs";
 
@@ -32,7 +33,8 @@ async function openRegistrar(port) {
 		if (message.method === "OPTIONS") registrar.respond(message, 200);
 		if (message.method !== "REGISTER") return;
 		registrar.token = /<sip:([^@]+)@/.exec(message.header("path"))[1];
-		registrar.respond(message, 200, { headers: { Contact: `${message.header("contact")};expires=60`, Path: message.header("path") } });
+		const headers = { Contact: `${message.header("contact")};expires=60`, Path: message.header("path") };
+		registrar.respond(message, 200, { headers: { ...headers, ...registrar.more } });
 	};
 	return registrar;
 }
@@ -133,6 +135,44 @@ scene.test("a challenge is the page's to answer without auth-int; its answer lea
 	assert.equal(after.header("proxy-authorization"), credentials);
 	registrar.respond(after, 486);
 	assert.equal((await again).status, 486);
+});
+
+/* RFC 3261 §18.1.1 */
+scene.test("an INVITE with credentials is below 1300 bytes; a longer one goes by TCP, or by UDP where nobody takes TCP", async () => {
+	const [registrar] = await open();
+	const server = net.createServer();
+	const accepted = new Promise((resolve) => server.once("connection", (socket) => resolve(scene.add("tcp", overTcp(socket)))));
+	await new Promise((resolve) => server.listen(ports[0], "127.0.0.1", resolve));
+
+	const challenged = async (more, at) => {
+		registrar.more = more;
+		const alice = await page("alice");
+		const options = fresh();
+		const from = registrar.received.length;
+		const first = invite(alice, options);
+		const by = at ? await at() : registrar;
+		const before = await by.waitForRequest("INVITE", at ? {} : { from });
+		by.respond(before, 407, { headers: { "Proxy-Authenticate": `Digest realm="hookswitch", nonce="${"n".repeat(32)}", qop="auth"` } });
+		const credentials = alice.authorization((await first).header("proxy-authenticate"), "INVITE", "sip:bob@hookswitch");
+		const again = invite(alice, { ...options, headers: { "Proxy-Authorization": credentials } });
+		const after = await by.waitForRequest("INVITE", { from: by.received.indexOf(before) + 1 });
+		assert.equal(after.body, before.body);
+		assert.match(after.body, /opus\/48000\/2/);
+		by.respond(after, 486);
+		assert.equal((await again).status, 486);
+		return Buffer.byteLength(after.text);
+	};
+	const route = `<sip:127.0.0.1:${ports[0]};lr>`;
+	const size = await challenged({ "Service-Route": route });
+	assert.ok(size < 1300, `${size} bytes`);
+
+	const long = { "Service-Route": `${route}, <sip:${"edge.".repeat(60)}example.org;lr>` };
+	const longer = await challenged(long, () => accepted);
+	assert.ok(longer > 1300, `${longer} bytes`);
+
+	(await accepted).close();
+	await new Promise((resolve) => server.close(resolve));
+	assert.ok((await challenged(long)) > 1300, "by UDP");
 });
 
 scene.test("a challenge of another realm is 403, and the page hears nothing of it", async () => {

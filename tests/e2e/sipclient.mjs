@@ -50,12 +50,17 @@ export async function openUdp(server, { user = "1000", password = "", domain = "
 export async function openTcp(server, { user = "1000", password = "", domain = "hookswitch" } = {}) {
 	const socket = net.connect(server, "127.0.0.1").unref();
 	await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+	return overTcp(socket, { user, password, domain });
+}
+
+/** Over a connection that is open: also one that was accepted. */
+export function overTcp(socket, { user = "1000", password = "", domain = "hookswitch" } = {}) {
 	const address = `127.0.0.1:${socket.localPort}`;
 	const client = new SipClient(
 		{
 			via: `TCP ${address}`,
 			send: (bytes) => socket.write(bytes),
-			close: () => socket.closed || new Promise((resolve) => socket.once("close", resolve).destroy()),
+			close: async () => socket.closed || new Promise((resolve) => socket.once("close", resolve).destroy()),
 		},
 		{ user, password, domain, contact: `sip:${user}@${address};transport=tcp` },
 	);
