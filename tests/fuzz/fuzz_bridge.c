@@ -2,11 +2,12 @@
  *
  * The first octet picks the codecs; then each packet is an octet of what, an octet of
  * length (of a sixth of it, with the marker) and that many octets. Covers decoders (Opus,
- * G.722), concealment, digits, reordering, RTCP and the senders. */
+ * G.722), concealment, digits, reordering, RED, comfort noise, RTCP, the senders, and
+ * other formats, directions and partners in mid-call. */
 #include "gateway/media/bridge.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { EVENT_PT = 101, AUDIO_PT = 96, MOST_PACKETS = 400 };
+enum { EVENT_PT = 101, AUDIO_PT = 96, RED_PT = 63, MOST_PACKETS = 400 };
 
 struct side {
 	struct bridge_end *end;
@@ -26,30 +27,47 @@ static void on_send(void *arg, uint8_t *bytes, size_t n, size_t cap)
 	memset(bytes, 0xee, cap);
 }
 
+/* How it is negotiated: `how` is the packet time, the direction and which of the rest. */
+static int set_media(struct side *side, const struct codec *codec, uint8_t how)
+{
+	const struct bridge_media media = {
+		.receive = { { .pt = AUDIO_PT, .codec = codec },
+			     { .pt = RED_PT, .codec = codec, .red = true },
+			     { .pt = 8, .codec = &codec_pcma },
+			     { .pt = 9, .codec = &codec_g722 } },
+		.n_receive = how & 0x40 ? 2 : 4,
+		.receive_events = { { EVENT_PT, 8000 }, { 110, 48000 } },
+		.n_receive_events = how & 0x80 ? 1 : 2,
+		.send = { .codec = codec,
+			  .pt = AUDIO_PT,
+			  .ptime_ms = (how & 7u) * 10,
+			  .dtmf_pt = how & 8 ? SENDER_NO_PT : EVENT_PT,
+			  .dtmf_clock = 8000 },
+		.direction = (enum bridge_direction)(how >> 4 & 3),
+	};
+	int err = bridge_end_set_media(side->end, &media);
+
+	if (!err)
+		side->codec = codec;
+	return err;
+}
+
 static void open_side(struct side *side, const struct codec *codec, bool conceals)
 {
 	const struct bridge_end_config config = {
 		.sender = { .ssrc = 1, .first_seq = 65530, .send = on_send, .arg = side },
 		.far_conceals = conceals,
 	};
-	const struct bridge_media media = {
-		.receive = { { .pt = AUDIO_PT, .codec = codec },
-			     { .pt = 8, .codec = &codec_pcma },
-			     { .pt = 9, .codec = &codec_g722 } },
-		.n_receive = 3,
-		.receive_events = { { EVENT_PT, 8000 }, { 110, 48000 } },
-		.n_receive_events = 2,
-		.send = { .codec = codec, .pt = AUDIO_PT, .dtmf_pt = EVENT_PT, .dtmf_clock = 8000 },
-	};
 
 	*side = (struct side){ .codec = codec, .seq = 65000 };
 	MUST(bridge_end_open(&config, &side->end) == 0);
-	MUST(bridge_end_set_media(side->end, &media) == 0);
+	MUST(set_media(side, codec, 0) == 0);
 }
 
 static void throw(struct side * side, uint8_t what, const uint8_t *bytes, size_t n, uint64_t now_ms)
 {
-	static const uint8_t pts[] = { AUDIO_PT, AUDIO_PT, AUDIO_PT, 8, 9, EVENT_PT, 110, 13 };
+	static const uint8_t pts[] = { AUDIO_PT, AUDIO_PT, RED_PT, 8,
+				       9,	 EVENT_PT, 110,	   RTP_PT_COMFORT_NOISE };
 	uint8_t out[RTP_MAX_PACKET];
 	unsigned step = what >> 6; /* 0: a duplicate; 2, 3: a loss */
 
@@ -67,6 +85,30 @@ static void throw(struct side * side, uint8_t what, const uint8_t *bytes, size_t
 	int written = rtp_write(&packet, out, sizeof(out));
 	MUST(written > 0);
 	bridge_end_receive(side->end, out, (size_t)written, now_ms);
+}
+
+/* Something is negotiated anew while packets flow. */
+static void change(struct side sides[2], uint8_t what, uint8_t how, uint64_t now_ms)
+{
+	struct side *side = &sides[what >> 3 & 1];
+
+	switch (what & 7) {
+	case 0:
+		bridge_part(side->end);
+		break;
+	case 1:
+		(void)bridge_join(sides[0].end, sides[1].end);
+		break;
+	case 2:
+		(void)bridge_end_play(side->end, (enum bridge_sound)(how % 2), now_ms);
+		break;
+	case 3:
+		(void)bridge_end_send_digit(side->end, (char)how, how * 4u, now_ms);
+		break;
+	default:
+		(void)set_media(side, codec_at(what & 3), how);
+		break;
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
@@ -91,6 +133,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 			bridge_end_receive(side->end, bytes + i, length, now_ms);
 		else if ((what & 0xf0) == 0x30)
 			bridge_end_receive_rtcp(side->end, bytes + i, length, now_ms, now_ms);
+		else if ((what & 0xf0) == 0x70)
+			change(sides, what, length ? bytes[i] : 0, now_ms);
 		else
 			throw(side, what, bytes + i, length, now_ms);
 		i += length;

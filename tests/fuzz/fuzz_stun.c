@@ -2,18 +2,7 @@
  * is one, or nothing would ever get past it. */
 #include "ice/stun.h"
 #include "tests/fuzz/fuzz.h"
-
-static uint32_t crc32(const uint8_t *bytes, size_t n)
-{
-	uint32_t crc = 0xffffffff;
-
-	for (size_t i = 0; i < n; i++) {
-		crc ^= bytes[i];
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-	}
-	return ~crc;
-}
+#include "tests/fuzz/stun_seal.h"
 
 static void take(const uint8_t *bytes, size_t n)
 {
@@ -38,13 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	if (!copy)
 		return 0;
 	memcpy(copy, bytes, n);
-	copy[n - 8] = 0x80;
-	copy[n - 7] = 0x28;
-	copy[n - 6] = 0;
-	copy[n - 5] = 4;
-	uint32_t crc = crc32(copy, n - 8) ^ 0x5354554e;
-	for (int i = 0; i < 4; i++)
-		copy[n - 4 + (size_t)i] = (uint8_t)(crc >> (24 - 8 * i));
+	stun_seal_fingerprint(copy, n);
 	take(copy, n);
 	free(copy);
 	return 0;
