@@ -10,8 +10,9 @@ const SAMPLE = fileURLToPath(new URL("../../examples/cluster/turnserver.conf", i
 
 /** @param listen the address clients come to; @param relays those that relays are opened on
  *  @param peers whom it may reach; @param certificate PEM file, with its key
+ *  @param more lines that are laid over the configuration
  *  @returns a Child that listens; stop() it */
-export async function startCoturn({ listen, relays, peers, secret, certificate, key }) {
+export async function startCoturn({ listen, relays, peers, secret, certificate, key, more = [] }) {
 	if (!existsSync(PROGRAM)) throw new Error("no turnserver: install Debian's package coturn or set TURNSERVER");
 	const folder = tempFolder("coturn");
 	const file = path.join(folder, "turnserver.conf");
@@ -25,6 +26,7 @@ export async function startCoturn({ listen, relays, peers, secret, certificate, 
 		`userdb=${path.join(folder, "turndb")}`,
 		`pidfile=${path.join(folder, "pid")}`,
 		"verbose",
+		...more,
 	];
 	writeFileSync(file, `${readFileSync(SAMPLE, "utf8")}\n${own.join("\n")}\n`, { mode: 0o600 });
 	const child = new Child(PROGRAM, ["-c", file]);

@@ -9,6 +9,7 @@ import { enterInternet, GATEWAY, makeInternet, OFFICE, TURN, TURN6 } from "./int
 import { ACCOUNTS, assertHeard, setScene } from "./scene.mjs";
 import { BROWSER_HZ, PHONE_HZ, tail } from "./tone.mjs";
 import { credentials, TurnClient } from "./turnclient.mjs";
+import { openWs } from "./wsclient.mjs";
 
 await enterInternet(import.meta.url);
 
@@ -21,9 +22,9 @@ const ours = authority.issue(GATEWAY, TURN);
 let internet;
 let coturn;
 
-async function turnOn({ secret = SECRET, certificate = ours } = {}) {
+async function turnOn({ secret = SECRET, certificate = ours, more } = {}) {
 	await coturn?.stop();
-	coturn = await startCoturn({ listen: TURN, relays: [TURN, TURN6], peers: [GATEWAY], secret, ...certificate });
+	coturn = await startCoturn({ listen: TURN, relays: [TURN, TURN6], peers: [GATEWAY], secret, ...certificate, more });
 }
 
 /** `run` while coturn is another; as it was before, after. */
@@ -150,12 +151,15 @@ scene.test("a page asks with its token, as long as it is registered", async () =
 	assert.ok(Math.abs(until - Date.now() / 1000 - 600) < 10);
 	assert.equal(credential, credentials(SECRET, "alice", until).password);
 
-	assert.equal((await askFor(alice, token.slice(0, -1))).status, 401);
-	await alice.page.click("#sign-out");
-	await alice.waitFor("offline");
-	const { status: then, error } = await askFor(alice, token);
-	assert.equal(then, 401);
+	const { status: refused, error } = await askFor(alice, token.slice(0, -1));
+	assert.equal(refused, 401);
 	assert.match(error, /token/);
+
+	const bob = scene.add("bob", await openWs(`ws://127.0.0.1:${scene.gateway.http}/sip`, { user: "bob", password: ACCOUNTS.bob }));
+	const his = (await bob.register()).header("Hookswitch-Token");
+	assert.equal((await askFor(alice, his)).status, 200);
+	assert.equal((await bob.register({ expires: 0 })).status, 200);
+	assert.equal((await askFor(alice, his)).status, 401);
 	assert.doesNotMatch(scene.gateway.log, new RegExp(`${SECRET}|${credential.replace(/[+/]/g, "\\$&")}`), "no secret in the log");
 });
 
@@ -213,6 +217,18 @@ scene.test("coturn takes what is computed from the secret, until it ends", async
 	const good = await client();
 	assert.equal(await good.allocate(credentials(SECRET, "alice", soon())), 200);
 	assert.ok(good.hasFingerprint);
+});
+
+scene.test("what was allocated stays when its credentials end, also with another nonce", async () => {
+	await withTurn({ more: ["stale-nonce=2"] }, async () => {
+		const short = await client();
+		assert.equal(await short.allocate(credentials(SECRET, "alice", Math.floor(Date.now() / 1000) + 2)), 200);
+		while (Date.now() / 1000 < Number(short.credentials.username.split(":")[0]) + 3) await delay(200);
+		assert.equal(await (await client()).allocate(short.credentials), 401, "they ended");
+		assert.equal(await short.refresh(), 200);
+		assert.equal(await short.permit(GATEWAY), 200);
+		assert.ok(short.nonces > 1);
+	});
 });
 
 scene.test("coturn relays to the gateway and to nobody else", async () => {

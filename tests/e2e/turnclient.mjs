@@ -6,8 +6,9 @@ import net from "node:net";
 
 const COOKIE = 0x2112a442;
 const ALLOCATE = 0x003;
+const REFRESH = 0x004;
 const CREATE_PERMISSION = 0x008;
-const A = { USERNAME: 0x06, INTEGRITY: 0x08, ERROR: 0x09, PEER: 0x12, REALM: 0x14, NONCE: 0x15, FAMILY: 0x17, RELAYED: 0x16, TRANSPORT: 0x19, FINGERPRINT: 0x8028 };
+const A = { USERNAME: 0x06, INTEGRITY: 0x08, ERROR: 0x09, LIFETIME: 0x0d, PEER: 0x12, REALM: 0x14, NONCE: 0x15, FAMILY: 0x17, TRANSPORT: 0x19, FINGERPRINT: 0x8028 };
 
 /** Name and password as the gateway makes them: good until `until`, in seconds since the epoch. */
 export function credentials(secret, user, until) {
@@ -62,6 +63,7 @@ export class TurnClient {
 	#answers = new Map();
 	#realm;
 	#nonce;
+	nonces = 1; // that the server gave us
 
 	/** @param server { address, port } */
 	static async open(server) {
@@ -111,9 +113,23 @@ export class TurnClient {
 		return answer.status;
 	}
 
+	/** Like #ask(), once more when our nonce has become too old. */
+	async #askOn(method, attributes) {
+		const answer = await this.#ask(method, attributes);
+		if (answer.status !== 438) return answer;
+		this.nonces++;
+		this.#nonce = answer.all[A.NONCE];
+		return this.#ask(method, attributes);
+	}
+
 	/** May packets come from and go to this peer? 200, or the error's number: 403 is "no". */
 	async permit(peer) {
-		return (await this.#ask(CREATE_PERMISSION, (transaction) => [peerAttribute(peer, 5060, transaction)])).status;
+		return (await this.#askOn(CREATE_PERMISSION, (transaction) => [peerAttribute(peer, 5060, transaction)])).status;
+	}
+
+	/** Keeps the allocation for ten minutes more. 200, or the error's number. */
+	async refresh() {
+		return (await this.#askOn(REFRESH, () => [attribute(A.LIFETIME, [0, 0, 2, 88])])).status;
 	}
 
 	close() {

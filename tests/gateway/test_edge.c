@@ -265,6 +265,10 @@ static void unregistering_ends_the_identity(void)
 		  "<sip:x1@abc.invalid;transport=ws>;expires=0");
 	fake_reply(&first, copy, 200, "reg", "", NULL);
 	CHECK_STR(edge_identity(&ws.flow), "");
+	struct sip_msg *answer = fake_last(&ws);
+	REQUIRE(answer);
+	CHECK_STR(told_in(answer), "");
+	sip_msg_unref(answer);
 	sip_msg_unref(copy);
 	tear_down();
 }

@@ -67,6 +67,15 @@ static void a_token_says_what_was_put_into_it(void)
 		CHECK(got.boot == claim.boot && got.flow == 7 && got.until_s == 1790000120);
 		CHECK(strcmp(got.name, claim.name) == 0);
 	}
+	/* claim=1790000120:18446744073709551615:7:alice@example.org
+	 * printf $claim | base64
+	 * (printf 'hookswitch ice-servers token 1\0'; printf $claim) |
+	 * openssl dgst -sha256 -hmac north-by-northwest | cut -c1-32 */
+	CHECK_EQ(str_copy(STR("alice@example.org"), claim.name, sizeof(claim.name)), 0);
+	CHECK_EQ(ice_token_make(&servers, &claim, text), 0);
+	CHECK_STR(str_of(text),
+		  "MTc5MDAwMDEyMDoxODQ0Njc0NDA3MzcwOTU1MTYxNTo3OmFsaWNlQGV4YW1wbGUub3Jn"
+		  ".3181b7d48a99a392dd2dd7ca12925150");
 	for (const char *p = text; *p; p++) /* RFC 6750 §2.1 */
 		CHECK(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 			     "=",

@@ -33,6 +33,7 @@ static struct sip_flow flow_of(const struct sip_transport *transport, const char
 	"Authorization: Digest username=\"alice\",\r\n"                                            \
 	" response=\"0123456789abcdef\"\r\n"                                                       \
 	"proxy-authorization : Digest response=\"fedcba\"\r\n"                                     \
+	"Hookswitch-Token: b2Zhbm90aGVy.00\r\n"                                                    \
 	"Content-Type: application/sdp\r\n"                                                        \
 	"\r\n"                                                                                     \
 	"v=0\r\n"                                                                                  \
@@ -130,6 +131,7 @@ static void credentials_and_keys_are_never_kept(void)
 
 	CHECK(contains(text, "Authorization: (not kept)\n"));
 	CHECK(contains(text, "proxy-authorization : (not kept)\n"));
+	CHECK(contains(text, "Hookswitch-Token: (not kept)\n"));
 	CHECK(contains(text, "a=crypto: (not kept)\n"));
 	CHECK(!contains(text, "alice"));
 	CHECK(!contains(text, "0123456789abcdef")); /* on a folded line */
