@@ -246,13 +246,19 @@ static void forget(struct target *target)
 
 static void on_again(void *arg);
 
-static void on_resolved(void *arg, const struct sip_addr *list, size_t n)
+static uint64_t kept_ms(uint32_t ttl_s)
+{
+	ttl_s = ttl_s < TARGETS_LEAST_TTL_S ? TARGETS_LEAST_TTL_S : ttl_s;
+	return (ttl_s > TARGETS_MOST_TTL_S ? TARGETS_MOST_TTL_S : ttl_s) * UINT64_C(1000);
+}
+
+static void on_resolved(void *arg, const struct sip_addr *list, size_t n, uint32_t ttl_s)
 {
 	struct name *name = arg;
 	struct targets *t = name->targets;
 
 	name->query = NULL;
-	timer_start(&name->again, timers_of(t), n ? TARGETS_RESOLVE_MS : TARGETS_RETRY_MS, on_again,
+	timer_start(&name->again, timers_of(t), n ? kept_ms(ttl_s) : TARGETS_RETRY_MS, on_again,
 		    name);
 	if (n == 0)
 		return;

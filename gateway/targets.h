@@ -2,7 +2,7 @@
  *
  * Each is pinged with OPTIONS. One that is silent is asked last: pings choose the
  * order only, since what they say is old by the time it counts. A name is resolved
- * again each minute. Signalling loop. */
+ * again when its records have had their time. Signalling loop. */
 #pragma once
 
 #include "sip/endpoint.h"
@@ -11,9 +11,10 @@
 enum {
 	TARGETS_MOST = 8, /* of addresses, and of URIs */
 	TARGETS_PING_MS = 10000,
-	TARGETS_SILENT_MS = 2000, /* without any response: the next one is asked */
-	TARGETS_RESOLVE_MS = 60000,
-	TARGETS_RETRY_MS = 10000, /* after a name led nowhere; what it led to before stays */
+	TARGETS_SILENT_MS = 2000,  /* without any response: the next one is asked */
+	TARGETS_LEAST_TTL_S = 10,  /* a name's addresses are kept as long as its records say, */
+	TARGETS_MOST_TTL_S = 3600, /* within these */
+	TARGETS_RETRY_MS = 10000,  /* after a name led nowhere; what it led to before stays */
 };
 
 struct targets;

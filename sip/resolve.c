@@ -45,8 +45,9 @@ struct server {
 struct sip_query {
 	struct sip_resolver *resolver;
 	char host[MOST_NAME + 1];
-	void (*on_resolved)(void *arg, const struct sip_addr *list, size_t n);
+	void (*on_resolved)(void *arg, const struct sip_addr *list, size_t n, uint32_t ttl_s);
 	void *arg;
+	uint32_t ttl_s;	  /* of the records so far, the least */
 	unsigned pending; /* answers that c-ares owes us, and our own hold */
 	struct server servers[SIP_RESOLVE_MOST];
 	size_t n_servers;
@@ -235,8 +236,14 @@ static void release(struct sip_query *q)
 	if (q->out)
 		*q->out = NULL;
 	if (q->on_resolved && !q->resolver->closing)
-		q->on_resolved(q->arg, list, n);
+		q->on_resolved(q->arg, list, n, n ? q->ttl_s : 0);
 	free(q);
+}
+
+static void keep_for(struct sip_query *q, uint32_t ttl_s)
+{
+	if (ttl_s < q->ttl_s)
+		q->ttl_s = ttl_s;
 }
 
 static void on_addresses(void *arg, int status, int timeouts, struct ares_addrinfo *info)
@@ -258,6 +265,7 @@ static void on_addresses(void *arg, int status, int timeouts, struct ares_addrin
 		} else {
 			continue;
 		}
+		keep_for(server->query, node->ai_ttl > 0 ? (uint32_t)node->ai_ttl : 0);
 		server->n++;
 	}
 	if (info)
@@ -307,6 +315,19 @@ static void order(struct server *list, size_t n)
 	}
 }
 
+/* What c-ares does not tell of SRV records. */
+static void keep_for_srv(struct sip_query *q, const unsigned char *answer, int length)
+{
+	ns_msg msg;
+	ns_rr record;
+
+	if (ns_initparse(answer, length, &msg) != 0)
+		return;
+	for (int i = 0; i < ns_msg_count(msg, ns_s_an); i++)
+		if (ns_parserr(&msg, ns_s_an, i, &record) == 0)
+			keep_for(q, ns_rr_ttl(record));
+}
+
 static void on_srv(void *arg, int status, int timeouts, unsigned char *answer, int length)
 {
 	struct sip_query *q = arg;
@@ -315,6 +336,8 @@ static void on_srv(void *arg, int status, int timeouts, unsigned char *answer, i
 	(void)timeouts;
 	if (status == ARES_SUCCESS)
 		ares_parse_srv_reply(answer, length, &list);
+	if (list)
+		keep_for_srv(q, answer, length);
 	for (struct ares_srv_reply *one = list; one && q->n_servers < SIP_RESOLVE_MOST;
 	     one = one->next) {
 		struct server *server = &q->servers[q->n_servers];
@@ -355,6 +378,7 @@ int sip_resolve(struct sip_resolver *r, const struct sip_query_config *config,
 	q->resolver = r;
 	q->on_resolved = config->on_resolved;
 	q->arg = config->arg;
+	q->ttl_s = UINT32_MAX;
 	q->pending = 1;
 	q->out = query;
 	*query = q;

@@ -23,8 +23,9 @@ struct sip_query_config {
 	uint16_t port;	       /* 0: SRV is asked, and 5060 where there is none */
 	const char *transport; /* "udp" or "tcp" */
 	/* Once, perhaps before sip_resolve() returns: the addresses in the order in which
-	 * to try them; none: the name leads nowhere. The query is over then. */
-	void (*on_resolved)(void *arg, const struct sip_addr *list, size_t n);
+	 * to try them, and for how many seconds they may be kept (the least of all records
+	 * that led there); none: the name leads nowhere. The query is over then. */
+	void (*on_resolved)(void *arg, const struct sip_addr *list, size_t n, uint32_t ttl_s);
 	void *arg;
 };
 

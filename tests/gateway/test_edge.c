@@ -441,95 +441,6 @@ static void a_page_that_came_back_keeps_its_calls(void)
 	tear_down();
 }
 
-static void pings_choose_the_order(void)
-{
-	set_up();
-	targets_start(targets);
-	CHECK(!targets_answer(targets));
-	struct sip_msg *ping = fake_take(&second);
-	REQUIRE(ping);
-	CHECK_EQ(ping->method, SIP_OPTIONS);
-	fake_reply(&second, ping, 404, "k", "", NULL); /* it is there */
-	CHECK(targets_answer(targets));
-	sip_msg_unref(ping);
-	fake_advance(&net, 2000);
-	struct targets_walk walk = { 0 };
-	CHECK(targets_next(targets, &walk) == &second.flow);
-	CHECK(targets_next(targets, &walk) == &first.flow);
-	CHECK(targets_next(targets, &walk) == NULL);
-	CHECK(!targets_answer(targets)); /* both were silent */
-
-	fake_advance(&net, 10000);
-	ping = fake_last(&first);
-	REQUIRE(ping);
-	fake_reply(&first, ping, 200, "k", "", NULL);
-	CHECK(targets_answer(targets));
-	sip_msg_unref(ping);
-	walk = (struct targets_walk){ 0 };
-	CHECK(targets_next(targets, &walk) == &first.flow);
-	targets_stop(targets);
-	tear_down();
-}
-
-static struct sip_query_config question; /* the last */
-
-static int resolve(void *arg, const struct sip_query_config *config, struct sip_query **query)
-{
-	(void)arg;
-	question = *config;
-	*query = NULL;
-	return 0;
-}
-
-static void a_name_leads_where_the_last_answer_said(void)
-{
-	static const char *const names[] = { "sip:registrar.example;transport=tcp",
-					     "sip:192.0.2.10" };
-	struct sip_addr list[2];
-	struct targets_walk walk = { 0 };
-	struct targets *named;
-
-	set_up();
-	CHECK_EQ(sip_addr_parse(STR("192.0.2.11:5070"), 0, &list[0]), 0);
-	CHECK_EQ(sip_addr_parse(STR("192.0.2.66:5060"), 0, &list[1]), 0);
-	CHECK_EQ(targets_new(&(struct targets_config){ .endpoint = endpoint,
-						       .uris = names,
-						       .n = 2,
-						       .open_flow = open_flow },
-			     &named),
-		 -EBADMSG); /* nobody resolves it */
-	CHECK_EQ(targets_new(&(struct targets_config){ .endpoint = endpoint,
-						       .uris = names,
-						       .n = 2,
-						       .resolve = resolve,
-						       .open_flow = open_flow },
-			     &named),
-		 0);
-	targets_start(named);
-	CHECK_STR(question.host, "registrar.example");
-	CHECK_STR(str_of(question.transport), "tcp");
-	CHECK(targets_next(named, &walk) == &first.flow); /* until it is known */
-	CHECK(!targets_have(named, &second.flow));
-
-	question.on_resolved(question.arg, list, 1);
-	CHECK(targets_have(named, &second.flow));
-	CHECK_EQ(fake_count(&second, "OPTIONS sip:192.0.2.11:5070;transport=tcp"), 1);
-	walk = (struct targets_walk){ 0 };
-	CHECK(targets_next(named, &walk) == &second.flow); /* it comes first in the file */
-
-	memset(&question, 0, sizeof(question));
-	fake_advance(&net, TARGETS_RESOLVE_MS);
-	CHECK_STR(question.host, "registrar.example"); /* asked again */
-	question.on_resolved(question.arg, list, 0);   /* what was known stays */
-	CHECK(targets_have(named, &second.flow));
-	fake_advance(&net, TARGETS_RETRY_MS);
-	question.on_resolved(question.arg, list + 1, 1); /* it moved */
-	CHECK(!targets_have(named, &second.flow));
-	CHECK(targets_have(named, &stranger.flow));
-	targets_free(named);
-	tear_down();
-}
-
 static void say_200(void)
 {
 	struct sip_msg *copy = fake_last(&first);
@@ -605,5 +516,4 @@ TESTS(the_registrar_gets_what_was_sent_and_a_path, the_challenge_goes_back_uncha
       with_all_silent_the_browser_is_told_when_to_come_again, with_trouble_at_the_registrar_too,
       phones_do_not_register_through_us, a_token_leads_to_its_flow_if_the_registrar_says_so,
       a_token_of_a_closed_flow_or_another_run_is_430, a_page_that_came_back_keeps_its_calls,
-      pings_choose_the_order, a_name_leads_where_the_last_answer_said,
       running_out_of_memory_leaves_nothing_behind)

@@ -14,6 +14,7 @@ static int server = -1;
 static bool closed;
 static struct {
 	unsigned told;
+	uint32_t ttl_s;
 	size_t n;
 	struct sip_addr list[SIP_RESOLVE_MOST];
 } got;
@@ -24,14 +25,15 @@ static const struct record {
 	uint16_t type; /* 1: A, 33: SRV */
 	uint16_t priority, weight, port;
 	const char *data; /* address or target */
+	uint16_t ttl_s;
 } records[] = {
-	{ "one.example.", 1, 0, 0, 0, "192.0.2.1" },
-	{ "two.example.", 1, 0, 0, 0, "192.0.2.2" },
-	{ "_sip._udp.both.example.", 33, 20, 0, 5070, "two.example." },
-	{ "_sip._udp.both.example.", 33, 10, 0, 5080, "one.example." },
-	{ "_sip._udp.heavy.example.", 33, 10, 0, 5070, "two.example." },
-	{ "_sip._udp.heavy.example.", 33, 10, 65000, 5080, "one.example." },
-	{ "_sip._tcp.both.example.", 33, 10, 0, 5090, "two.example." },
+	{ "one.example.", 1, 0, 0, 0, "192.0.2.1", 70 },
+	{ "two.example.", 1, 0, 0, 0, "192.0.2.2", 80 },
+	{ "_sip._udp.both.example.", 33, 20, 0, 5070, "two.example.", 300 },
+	{ "_sip._udp.both.example.", 33, 10, 0, 5080, "one.example.", 300 },
+	{ "_sip._udp.heavy.example.", 33, 10, 0, 5070, "two.example.", 300 },
+	{ "_sip._udp.heavy.example.", 33, 10, 65000, 5080, "one.example.", 300 },
+	{ "_sip._tcp.both.example.", 33, 10, 0, 5090, "two.example.", 30 },
 };
 
 static size_t put_name(uint8_t *to, const char *name)
@@ -63,7 +65,7 @@ static size_t put_record(uint8_t *to, const struct record *record)
 	put_u16(to + n, record->type);
 	put_u16(to + n + 2, 1);
 	put_u16(to + n + 4, 0);
-	put_u16(to + n + 6, 60);
+	put_u16(to + n + 6, record->ttl_s);
 	data = n + 10;
 	if (record->type == 1) {
 		inet_pton(AF_INET, record->data, to + data);
@@ -149,9 +151,10 @@ static void tear_down(void)
 	server = -1;
 }
 
-static void on_resolved(void *arg, const struct sip_addr *list, size_t n)
+static void on_resolved(void *arg, const struct sip_addr *list, size_t n, uint32_t ttl_s)
 {
 	(void)arg;
+	got.ttl_s = ttl_s;
 	got.told++;
 	got.n = n;
 	memcpy(got.list, list, n * sizeof(*list));
@@ -193,6 +196,7 @@ static void srv_gives_the_order(void)
 	CHECK_EQ(got.n, 2);
 	check_is(0, "192.0.2.1:5080");
 	check_is(1, "192.0.2.2:5070");
+	CHECK_EQ(got.ttl_s, 70); /* the least of all that led there */
 	tear_down();
 }
 
@@ -203,6 +207,7 @@ static void srv_is_asked_for_its_transport(void)
 	CHECK(LOOP_UNTIL(&loop, told()));
 	CHECK_EQ(got.n, 1);
 	check_is(0, "192.0.2.2:5090");
+	CHECK_EQ(got.ttl_s, 30); /* that of the SRV record itself */
 	tear_down();
 }
 
@@ -249,6 +254,7 @@ static void a_name_that_is_none_gives_nothing(void)
 	ask("none.example", 0, "udp");
 	CHECK(LOOP_UNTIL(&loop, told()));
 	CHECK_EQ(got.n, 0);
+	CHECK_EQ(got.ttl_s, 0);
 	struct sip_query *query;
 	CHECK_EQ(sip_resolve(resolver, &(struct sip_query_config){ .host = STR("") }, &query),
 		 -EINVAL);
