@@ -62,11 +62,13 @@ static struct rtp_peer_address address_of(const struct sockaddr *from)
 static void latched(struct plain *p)
 {
 	struct session_stats stats = { .bad_srtp = 0 };
+	char text[sizeof(stats.path) + 16];
 
 	media_sockaddr(&p->peer.to.ip, p->peer.to.port, &p->rtp_to);
 	p->has_rtcp = false;
 	p->session->path->stats(p->session, &stats);
-	session_note(p->session, stats.path);
+	snprintf(text, sizeof(text), "behind a NAT: %s", stats.path);
+	session_note(p->session, text);
 }
 
 static bool accepted(struct plain *p, const struct sockaddr *source, enum packet_kind kind,

@@ -275,6 +275,7 @@ static int web_open(struct session *session, const struct session_config *config
 		.port_min = (uint16_t)session->config->media.port_min,
 		.port_max = (uint16_t)session->config->media.port_max,
 		.controlling = config->controlling,
+		.patience_ms = SESSION_ICE_PATIENCE_MS,
 		.events = &ice_events,
 		.arg = w,
 	};

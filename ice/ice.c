@@ -41,6 +41,7 @@ static void on_bridge_closed(void *arg)
 static void take_down(struct ice *ice)
 {
 	g_signal_handlers_disconnect_by_data(ice->agent, ice);
+	ice_held_drop(ice);
 	nice_agent_remove_stream(ice->agent, ice->stream);
 	g_object_unref(ice->agent);
 	for (int i = 0; i < ICE_ITERATIONS_A_TURN && g_main_context_iteration(ice->context, FALSE);
@@ -119,8 +120,9 @@ static void on_new_pair(NiceAgent *agent, guint stream, guint component, NiceCan
 	struct ice *ice = arg;
 
 	(void)agent, (void)stream, (void)component, (void)local, (void)remote;
-	ice->reselected = true;
+	ice->reselected = ice->found_pair = true;
 	ice->failed = false;
+	ice_held_drop(ice);
 	bridge_kick(ice->bridge);
 }
 
@@ -316,6 +318,7 @@ int ice_new(const struct ice_config *config, struct ice **out)
 	}
 	ice->loop = config->loop;
 	ice->arg = config->arg;
+	ice->patience_ms = config->patience_ms;
 	ice->route.fd = -1;
 	ice->remotes.cap = ICE_MOST_REMOTE;
 	ice->senders.cap = ICE_MOST_SENDERS;
@@ -410,14 +413,10 @@ int ice_add_remote(struct ice *ice, const struct ice_candidate *candidate)
 	if (err)
 		return err;
 
-	NiceCandidate *c = ice_candidate_to_nice(ice, candidate, &address);
-	GSList list = { c, NULL };
-
 	enter(ice);
-	nice_agent_set_remote_candidates(ice->agent, ice->stream, ICE_COMPONENT, &list);
+	ice_hold(ice, ice_candidate_to_nice(ice, candidate, &address));
 	settle(ice);
 	leave(ice);
-	nice_candidate_free(c);
 	return 0;
 }
 
@@ -437,6 +436,8 @@ int ice_restart(struct ice *ice, const char *ufrag, const char *pwd)
 	enter(ice);
 	/* This first: it forgets credentials and candidates of the peer. */
 	nice_agent_restart_stream(ice->agent, ice->stream);
+	ice_held_drop(ice);
+	ice->found_pair = false;
 	read_credentials(ice);
 	ice->remotes.n = 0;
 	ice->senders.n = 0;

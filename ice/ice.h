@@ -68,6 +68,8 @@ struct ice_config {
 	size_t n_addresses;	      /* 1 to ICE_MOST_LOCAL */
 	uint16_t port_min, port_max;  /* 0, 0: any */
 	bool controlling;	      /* we made the offer (RFC 8445 §6.1.1) */
+	unsigned patience_ms;	      /* how long the peer's own checks are waited for before
+	                               * its candidates are tried; 0: not at all */
 	const char *advertise;	      /* told to the peer in place of each IPv4 (or, if it is
 	                               * one, IPv6) address, for 1:1 NAT; NULL: as they are */
 	const struct ice_events *events;
@@ -95,8 +97,8 @@ void ice_get_local(const struct ice *ice, struct ice_local *local);
  * not allow, -EINVAL when there are others already. */
 int ice_set_remote(struct ice *ice, const char *ufrag, const char *pwd);
 
-/* One candidate of the peer, any time after ice_set_remote(). 0 when used or
- * already known; -ENOTSUP when skipped (TCP, another component, priority or port
+/* One candidate of the peer, any time after ice_set_remote(). It is tried when
+ * `patience_ms` has gone by without a pair. 0 when taken or already known; -ENOTSUP when skipped (TCP, another component, priority or port
  * that cannot be, a name instead of an address); -ENOBUFS beyond
  * ICE_MOST_REMOTE; -EINVAL before ice_set_remote(). None is an error of the call. */
 int ice_add_remote(struct ice *ice, const struct ice_candidate *candidate);

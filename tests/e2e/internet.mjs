@@ -1,7 +1,7 @@
 /* internet.mjs: a small internet of the test's own: servers, a router that does NAT and filters, and a
- * browser behind it.
+ * home behind it, with a browser or a phone.
  *
- *   servers 198.51.100.2, .3 ──── 198.51.100.1 router 192.168.77.1 ──── 192.168.77.2 browser
+ *   servers 198.51.100.2, .3 ──── 198.51.100.1 router 192.168.77.1 ──── 192.168.77.2 home
  *   (this process and its children)      NAT, filter
  *
  * The test file runs in a network namespace that it enters by starting itself again; the other two are
@@ -19,6 +19,8 @@ export const TURN = "198.51.100.3";
 export const TURN6 = "2a00::3"; // on no cable
 /** Where desk phones are, for startBaresip(): beside the gateway. */
 export const OFFICE = { address: GATEWAY, enter: [] };
+const ROUTER = "198.51.100.1";
+const HOME = "192.168.77.2";
 const INSIDE = "HOOKSWITCH_INTERNET";
 
 /** The rest of the file runs in a network namespace: call it before anything else.
@@ -53,7 +55,7 @@ async function hold() {
 
 export async function makeInternet() {
 	const here = (line) => run(line.split(" "));
-	const [router, browser] = [await hold(), await hold()];
+	const [router, home] = [await hold(), await hold()];
 
 	here("ip link set lo up");
 	here(`ip link add servers type veth peer name outside netns ${router.child.pid}`);
@@ -61,24 +63,24 @@ export async function makeInternet() {
 	here(`ip -6 addr add ${TURN6}/128 dev lo nodad`);
 	here("ip link set servers up");
 
-	router.run(`ip link add inside type veth peer name eth0 netns ${browser.child.pid}`);
-	for (const line of ["addr add 198.51.100.1/24 dev outside", "addr add 192.168.77.1/24 dev inside", "link set outside up", "link set inside up"])
+	router.run(`ip link add inside type veth peer name eth0 netns ${home.child.pid}`);
+	for (const line of [`addr add ${ROUTER}/24 dev outside`, "addr add 192.168.77.1/24 dev inside", "link set outside up", "link set inside up"])
 		router.run(`ip ${line}`);
 	router.run("sysctl -qw net.ipv4.ip_forward=1");
 	router.run("iptables -t nat -A POSTROUTING -o outside -j MASQUERADE");
 
-	for (const line of ["link set lo up", "addr add 192.168.77.2/24 dev eth0", "link set eth0 up", "route add default via 192.168.77.1"])
-		browser.run(`ip ${line}`);
-	return new Internet(router, browser);
+	for (const line of ["link set lo up", `addr add ${HOME}/24 dev eth0`, "link set eth0 up", "route add default via 192.168.77.1"])
+		home.run(`ip ${line}`);
+	return new Internet(router, home);
 }
 
 class Internet {
 	#router;
-	#browser;
+	#home;
 
-	constructor(router, browser) {
+	constructor(router, home) {
 		this.#router = router;
-		this.#browser = browser;
+		this.#home = home;
 	}
 
 	/** The router lets nothing through that one of these fits (as for iptables), in either direction.
@@ -93,16 +95,24 @@ class Internet {
 		return Number(this.#router.run(`iptables -L FORWARD ${n} -v -n -x`).trim().split(/\s+/)[0]);
 	}
 
-	/** A program that runs where the browser is.
+	/** Where a phone behind the NAT is, for startBaresip(), whose console we reach from here. What comes from
+	 *  a server goes to it by the router's NAT only. */
+	home() {
+		run(["ip", "route", "replace", `${HOME}/32`, "via", ROUTER]);
+		this.block("-i outside -p udp -m conntrack --ctstate NEW");
+		return { address: HOME, enter: this.#home.enter };
+	}
+
+	/** A program that runs behind the NAT.
 	 * @returns its path */
 	wrap(program) {
 		const file = path.join(tempFolder("behind-nat"), "run");
-		writeFileSync(file, `#!/bin/sh\nexec ${this.#browser.enter.join(" ")} ${program} "$@"\n`);
+		writeFileSync(file, `#!/bin/sh\nexec ${this.#home.enter.join(" ")} ${program} "$@"\n`);
 		chmodSync(file, 0o755);
 		return file;
 	}
 
 	async remove() {
-		for (const { child } of [this.#router, this.#browser]) await child.stop();
+		for (const { child } of [this.#router, this.#home]) await child.stop();
 	}
 }

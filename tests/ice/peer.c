@@ -72,6 +72,7 @@ int peer_open(struct peer *peer, uv_loop_t *loop, bool controlling)
 			.port_min = 31000,
 			.port_max = 31999,
 			.controlling = controlling,
+			.patience_ms = peer->patience_ms,
 			.events = &events,
 			.arg = peer,
 		},

@@ -6,6 +6,7 @@
 #include "sdp/str.h"
 
 struct peer {
+	unsigned patience_ms; /* set before peer_open() */
 	struct ice *ice;
 	struct ice_local local;
 	int gathered, connected, failed, closed;

@@ -190,6 +190,51 @@ static void a_controlled_peer_without_candidates_connects(void)
 	CHECK(wind_up(&loop, &a, &b));
 }
 
+/* A closed port of this machine, as a home address of a browser is to us. */
+static const struct ice_candidate nobody = {
+	.foundation = "9",
+	.component = 1,
+	.priority = 2130706431,
+	.address = "127.0.0.9",
+	.port = 9999,
+	.type = ICE_HOST,
+};
+
+/* libnice would nominate only once the check of the other candidate has failed. */
+static void a_candidate_that_leads_nowhere_delays_nothing(void)
+{
+	uv_loop_t loop;
+	struct peer a = { .patience_ms = 1000 }, b = { 0 };
+
+	uv_loop_init(&loop);
+	REQUIRE(peer_open(&a, &loop, true) == 0);
+	REQUIRE(peer_open(&b, &loop, false) == 0);
+	CHECK_EQ(peer_tell(&a, &b, false), 0);
+	CHECK_EQ(ice_add_remote(a.ice, &nobody), 0);
+	CHECK_EQ(peer_tell(&b, &a, true), 0);
+	CHECK(run_until(&loop, &a.connected, 1, 900));
+	CHECK(run_until(&loop, &b.connected, 1, 900));
+	CHECK(wind_up(&loop, &a, &b));
+}
+
+/* RFC 8445 §2.5: a lite peer sends no checks of its own. */
+static void a_peer_that_does_not_check_is_checked_after_a_while(void)
+{
+	uv_loop_t loop;
+	struct peer a = { .patience_ms = 100 }, b = { 0 };
+
+	uv_loop_init(&loop);
+	REQUIRE(peer_open(&a, &loop, true) == 0);
+	REQUIRE(peer_open(&b, &loop, false) == 0);
+	CHECK_EQ(peer_tell(&a, &b, true), 0);
+	CHECK_EQ(peer_tell(&b, &a, false), 0);
+	run_for(&loop, 50);
+	CHECK_EQ(a.connected, 0);
+	CHECK(run_until(&loop, &a.connected, 1, SOON));
+	CHECK(run_until(&loop, &b.connected, 1, SOON));
+	CHECK(wind_up(&loop, &a, &b));
+}
+
 /* meetecho/janus-gateway #286: ICE gave up while the phone rang. */
 static void checks_before_the_credentials_are_kept(void)
 {
@@ -531,9 +576,10 @@ static void a_used_up_port_range_is_an_error(void)
 TESTS(two_ends_connect_and_exchange_packets, the_kernel_is_not_asked_for_interfaces_by_each_end,
       a_connected_end_lets_the_loop_sleep, sending_before_there_is_a_pair_is_an_error,
       local_side_is_complete_at_once, the_advertised_address_is_told,
-      a_peer_without_candidates_connects, a_controlled_peer_without_candidates_connects,
-      checks_before_the_credentials_are_kept, a_strangers_packets_are_dropped,
-      a_strangers_stun_is_dropped, the_ninth_sender_is_a_stranger,
+      a_candidate_that_leads_nowhere_delays_nothing,
+      a_peer_that_does_not_check_is_checked_after_a_while, a_peer_without_candidates_connects,
+      a_controlled_peer_without_candidates_connects, checks_before_the_credentials_are_kept,
+      a_strangers_packets_are_dropped, a_strangers_stun_is_dropped, the_ninth_sender_is_a_stranger,
       a_signed_403_before_a_pair_is_harmless, candidates_that_cannot_be_are_skipped,
       a_restart_renews_the_credentials_and_connects, senders_are_forgotten_at_a_restart,
       closing_inside_events_is_safe, a_role_conflict_is_settled,
