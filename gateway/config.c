@@ -233,10 +233,14 @@ static int agree(struct reader *r)
 			&r->lines, line_of(r, "media", "advertise"),
 			"[media] advertise: expected one address of the same kind for each in "
 			"address");
-	if (!c->sip.udp.n && !c->sip.tcp.n && !c->web.http.n && !c->web.https.n)
+	for (size_t i = 0; !c->sip.tls.n && i < c->registrar.targets.n; i++)
+		if (str_ends(str_of(c->registrar.targets.list[i]), STR(";transport=tls")))
+			return config_lines_fail(&r->lines, line_of(r, "registrar", "targets"),
+						 "[sip] tls: expected beside transport=tls");
+	if (!c->sip.udp.n && !c->sip.tcp.n && !c->sip.tls.n && !c->web.http.n && !c->web.https.n)
 		return config_lines_fail(
 			&r->lines, 0,
-			"[sip] udp, tcp, [web] http, https: expected at least one address");
+			"[sip] udp, tcp, tls, [web] http, https: expected at least one address");
 	return 0;
 }
 

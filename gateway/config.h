@@ -68,6 +68,8 @@ struct config {
 	struct {
 		struct config_addresses udp;
 		struct config_addresses tcp;
+		struct config_addresses tls;
+		char *tls_ca;		     /* PEM file; NULL: the system's CAs */
 		struct config_words domains; /* that mean us, besides our addresses */
 	} sip;
 
@@ -155,7 +157,7 @@ enum config_type {
 	CONFIG_CHOICE, /* one of `choices`, into an int or enum: its index */
 	CONFIG_SWITCH, /* two choices, into a bool */
 	CONFIG_DIGESTS,
-	CONFIG_TARGETS, /* list of sip:HOST[:PORT][;transport=udp|tcp] */
+	CONFIG_TARGETS, /* list of sip:HOST[:PORT][;transport=udp|tcp|tls] */
 	CONFIG_TURN_URLS,
 	CONFIG_SECRET, /* never shown, not in errors either */
 };

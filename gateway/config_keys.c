@@ -15,6 +15,9 @@ const struct config_key config_keys[] = {
 	  "a list of ADDRESS:PORT", NULL },
 	{ "sip", "tcp", CONFIG_ADDRESS_PORTS, 0, 0, "0.0.0.0:5060, [::]:5060", FIELD(sip.tcp),
 	  "a list of ADDRESS:PORT", NULL },
+	{ "sip", "tls", CONFIG_ADDRESS_PORTS, 0, 0, "", FIELD(sip.tls), "a list of ADDRESS:PORT",
+	  NULL },
+	{ "sip", "tls_ca", CONFIG_PATH, 0, 0, "", FIELD(sip.tls_ca), "a PEM file", NULL },
 	{ "sip", "domains", CONFIG_WORDS, 0, 0, "", FIELD(sip.domains), "a list of host names",
 	  NULL },
 
@@ -67,7 +70,7 @@ const struct config_key config_keys[] = {
 	{ "registrar", "max_expires", CONFIG_SECONDS, 10, 86400, "3600",
 	  FIELD(registrar.max_expires_s), "10 to 86400 seconds, not below min_expires", NULL },
 	{ "registrar", "targets", CONFIG_TARGETS, 0, 0, "", FIELD(registrar.targets),
-	  "up to 8 of sip:HOST[:PORT][;transport=udp or tcp]", NULL },
+	  "up to 8 of sip:HOST[:PORT][;transport=udp, tcp or tls]", NULL },
 	{ "registrar", "realms", CONFIG_WORDS, 0, 0, "", FIELD(registrar.realms),
 	  "a list of realms", NULL },
 

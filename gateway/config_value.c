@@ -162,7 +162,7 @@ static bool is_port_or_none(struct str text)
 	return str_empty(text) || str_to_u32(text, 1, 65535, &port);
 }
 
-/* sip:ADDRESS[:PORT][;transport=udp|tcp], or a name instead of the address */
+/* sip:ADDRESS[:PORT][;transport=udp|tcp|tls], or a name instead of the address */
 static struct str target(struct str word)
 {
 	struct str rest = word, params, where;
@@ -174,7 +174,7 @@ static struct str target(struct str word)
 	params = str_skip(rest, str_find(rest, ';'));
 	where = str_skip(str_head(rest, rest.n - params.n), 4);
 	if (!str_empty(params) && !str_eq(params, STR(";transport=udp")) &&
-	    !str_eq(params, STR(";transport=tcp")))
+	    !str_eq(params, STR(";transport=tcp")) && !str_eq(params, STR(";transport=tls")))
 		return STR("");
 	if (address_parse(where, true, &address) == 0)
 		return word;

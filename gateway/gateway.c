@@ -36,11 +36,12 @@ static int open_flow_again(void *arg, struct str transport, const struct sip_add
 	return listeners_reopen(g->listeners, transport, local, remote, out);
 }
 
-static int open_flow_to(void *arg, const struct sip_uri *contact, struct sip_flow **out)
+int gateway_flow_to(void *arg, const struct sip_uri *uri, struct sip_flow **out)
 {
 	struct gateway *g = arg;
+	struct str name = g->central ? targets_name(central_targets(g->central), uri) : STR("");
 
-	return listeners_flow_to(g->listeners, contact, out);
+	return listeners_flow_to(g->listeners, uri, name, out);
 }
 
 static void on_moved(void *arg, uint64_t from, struct sip_flow *to)
@@ -204,7 +205,7 @@ static int start_central(struct gateway *g)
 			.endpoint = g->endpoint,
 			.loop = &g->loop,
 			.config = g->config,
-			.open_flow = open_flow_to,
+			.open_flow = gateway_flow_to,
 			.on_moved = on_moved,
 			.put_headers = put_headers,
 			.arg = g,
@@ -232,7 +233,7 @@ static int start_calls(struct gateway *g)
 				.traces = g->traces,
 				.own = own,
 				.n_own = n_own,
-				.open_flow = open_flow_to,
+				.open_flow = gateway_flow_to,
 				.arg = g,
 			},
 			&g->calls);

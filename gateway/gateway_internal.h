@@ -49,6 +49,9 @@ struct gateway {
 	struct control *control;
 };
 
+/* gateway.c: a flow to that URI's address; `g` is the gateway */
+int gateway_flow_to(void *g, const struct sip_uri *uri, struct sip_flow **out);
+
 /* gateway_requests.c */
 extern const struct sip_endpoint_events gateway_events;
 

@@ -99,7 +99,7 @@ static struct sip_flow *on_reopen(void *arg, const struct sip_uri *next_hop)
 	struct gateway *g = arg;
 	struct sip_flow *flow;
 
-	return listeners_flow_to(g->listeners, next_hop, &flow) == 0 ? flow : NULL;
+	return gateway_flow_to(g, next_hop, &flow) == 0 ? flow : NULL;
 }
 
 static void on_wire(void *arg, const struct sip_flow *flow, bool sent, struct str text,

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { MOST_OWN = 4 * CONFIG_MAX_LIST };
+enum { MOST_OWN = 5 * CONFIG_MAX_LIST };
 
 struct listeners {
 	uv_loop_t *loop;
@@ -21,6 +21,10 @@ struct listeners {
 	size_t n_udp;
 	struct sip_tcp *tcp[CONFIG_MAX_LIST];
 	size_t n_tcp;
+	struct sip_tcp *tls[CONFIG_MAX_LIST];
+	size_t n_tls;
+	struct sip_tls_context *tls_context;
+	struct log_rate tls_failures;
 	struct web_server *web;
 	struct sdp_own own[MOST_OWN];
 	size_t n_own;
@@ -65,6 +69,7 @@ int listeners_new(uv_loop_t *loop, struct sip_endpoint *endpoint, const struct c
 	l->config = config;
 	add_own(l, &config->sip.udp);
 	add_own(l, &config->sip.tcp);
+	add_own(l, &config->sip.tls);
 	add_own(l, &config->web.http);
 	add_own(l, &config->web.https);
 	*out = l;
@@ -81,6 +86,48 @@ static int complain(const char *what, const struct config_address *address, int 
 {
 	log_error("cannot listen on %s %s: %s", what, address->text,
 		  err == -EADDRINUSE ? "another program has this port" : uv_strerror(err));
+	return err;
+}
+
+static void on_tls_failed(void *arg, const struct sip_addr *remote, const char *why)
+{
+	struct listeners *l = arg;
+	char mem[SIP_ADDR_TEXT];
+	unsigned held_back = 0;
+
+	if (log_rate_allows(&l->tls_failures, uv_now(l->loop), &held_back))
+		log_warn("tls: closed: %s peer=%.*s held_back=%u", why,
+			 STR_ARG(sip_addr_print(remote, mem)), held_back);
+}
+
+static int open_tls(struct listeners *l)
+{
+	const struct config_addresses *tls = &l->config->sip.tls;
+	char why[512];
+	int err;
+
+	if (tls->n == 0)
+		return 0;
+	err = sip_tls_context_new(
+		&(struct sip_tls_config){ .certificate = l->config->web.certificate,
+					  .key = l->config->web.key,
+					  .ca = l->config->sip.tls_ca },
+		&l->tls_context, why, sizeof(why));
+	if (err)
+		log_error("SIP/TLS: %s", why);
+	for (size_t i = 0; !err && i < tls->n; i++) {
+		struct sip_addr addr = addr_of(&tls->list[i]);
+
+		err = sip_tls_listen(l->endpoint, l->loop, &addr,
+				     &(struct sip_tls){ .context = l->tls_context,
+							.on_failed = on_tls_failed,
+							.arg = l },
+				     &l->tls[l->n_tls]);
+		if (err)
+			complain("SIP/TLS", &tls->list[i], err);
+		else
+			l->n_tls++;
+	}
 	return err;
 }
 
@@ -106,7 +153,7 @@ static int open_sip(struct listeners *l)
 		else if (!may_skip(tcp, err))
 			return complain("SIP/TCP", &tcp->list[i], err);
 	}
-	return 0;
+	return open_tls(l);
 }
 
 static bool is_proxied(const struct config *config, bool tls)
@@ -194,7 +241,9 @@ void listeners_close(struct listeners *listeners, void (*on_closed)(void *arg), 
 		sip_udp_close(listeners->udp[i]);
 	for (size_t i = 0; i < listeners->n_tcp; i++)
 		sip_tcp_close(listeners->tcp[i]);
-	listeners->n_udp = listeners->n_tcp = 0;
+	for (size_t i = 0; i < listeners->n_tls; i++)
+		sip_tcp_close(listeners->tls[i]);
+	listeners->n_udp = listeners->n_tcp = listeners->n_tls = 0;
 	listeners->web = NULL;
 	if (web)
 		web_server_close(web, on_closed, arg);
@@ -204,6 +253,8 @@ void listeners_close(struct listeners *listeners, void (*on_closed)(void *arg), 
 
 void listeners_free(struct listeners *listeners)
 {
+	if (listeners)
+		sip_tls_context_free(listeners->tls_context);
 	free(listeners);
 }
 
@@ -215,18 +266,17 @@ static struct sip_udp *udp_for(struct listeners *l, int family)
 	return NULL;
 }
 
-static struct sip_tcp *tcp_for(struct listeners *l, int family)
+static struct sip_tcp *tcp_for(struct sip_tcp *const *list, size_t n, int family)
 {
-	for (size_t i = 0; i < l->n_tcp; i++)
-		if (sip_tcp_local(l->tcp[i])->sa.any.sa_family == family)
-			return l->tcp[i];
+	for (size_t i = 0; i < n; i++)
+		if (sip_tcp_local(list[i])->sa.any.sa_family == family)
+			return list[i];
 	return NULL;
 }
 
-int listeners_flow_to(struct listeners *listeners, const struct sip_uri *uri, struct sip_flow **out)
+/* A URI's address literal and port. */
+static int address_of(const struct sip_uri *uri, uint16_t default_port, struct sip_addr *addr)
 {
-	struct str transport = STR("udp");
-	struct sip_addr addr = { 0 };
 	char text[SIP_ADDR_TEXT];
 	struct writer w;
 	struct str literal;
@@ -235,27 +285,36 @@ int listeners_flow_to(struct listeners *listeners, const struct sip_uri *uri, st
 	writer_put(&w, uri->host_is_ipv6 ? STR("[") : STR(""));
 	writer_put(&w, uri->host);
 	writer_put(&w, uri->host_is_ipv6 ? STR("]") : STR(""));
-	if (writer_end(&w, &literal) != 0 ||
-	    sip_addr_parse(literal, uri->port ? uri->port : 5060, &addr) != 0)
-		return -EBADMSG;
-	if (uri->port) {
-		if (addr.sa.any.sa_family == AF_INET6)
-			addr.sa.v6.sin6_port = htons(uri->port);
-		else
-			addr.sa.v4.sin_port = htons(uri->port);
-	}
+	writer_printf(&w, ":%u", uri->port ? uri->port : default_port);
+	return writer_end(&w, &literal) == 0 && sip_addr_parse(literal, 0, addr) == 0 ? 0
+										      : -EBADMSG;
+}
+
+int listeners_flow_to(struct listeners *listeners, const struct sip_uri *uri, struct str name,
+		      struct sip_flow **out)
+{
+	struct str transport = STR("udp");
+	struct sip_addr addr = { 0 };
+	struct sip_tcp *tcp;
+
 	sip_param(uri->params, STR("transport"), &transport);
+
+	bool tls = str_ieq(transport, STR("tls"));
+
+	if (address_of(uri, tls ? 5061 : 5060, &addr))
+		return -EBADMSG;
 	if (str_ieq(transport, STR("udp"))) {
 		struct sip_udp *udp = udp_for(listeners, addr.sa.any.sa_family);
 
 		return udp ? sip_udp_flow(udp, &addr, out) : -ENOTSUP;
 	}
-	if (str_ieq(transport, STR("tcp"))) {
-		struct sip_tcp *tcp = tcp_for(listeners, addr.sa.any.sa_family);
-
-		return tcp ? sip_tcp_flow(tcp, &addr, out) : -ENOTSUP;
+	if (tls) {
+		tcp = tcp_for(listeners->tls, listeners->n_tls, addr.sa.any.sa_family);
+		return tcp ? sip_tls_flow(tcp, &addr, str_empty(name) ? uri->host : name, out)
+			   : -ENOTSUP;
 	}
-	return -ENOTSUP;
+	tcp = tcp_for(listeners->tcp, listeners->n_tcp, addr.sa.any.sa_family);
+	return tcp && str_ieq(transport, STR("tcp")) ? sip_tcp_flow(tcp, &addr, out) : -ENOTSUP;
 }
 
 int listeners_reopen(struct listeners *listeners, struct str transport,
@@ -321,6 +380,7 @@ int listeners_domains(const struct config *config, struct domains **out)
 
 	n = add_addresses(&config->sip.udp, list, n, &any);
 	n = add_addresses(&config->sip.tcp, list, n, &any);
+	n = add_addresses(&config->sip.tls, list, n, &any);
 	n = add_addresses(&config->web.http, list, n, &any);
 	n = add_addresses(&config->web.https, list, n, &any);
 	if (any)

@@ -1,4 +1,4 @@
-/* listeners.h: every socket that signalling comes in by: SIP over UDP and TCP, and
+/* listeners.h: every socket that signalling comes in by: SIP over UDP, TCP and TLS, and
  * the web server. Signalling loop. */
 #pragma once
 
@@ -37,10 +37,11 @@ void listeners_drain(struct listeners *listeners,
 void listeners_close(struct listeners *listeners, void (*on_closed)(void *arg), void *arg);
 void listeners_free(struct listeners *listeners); /* after that; NULL is fine */
 
-/* The flow to a phone's URI: an address literal, ;transport=udp (default) or tcp.
+/* The flow to a phone's URI: an address literal, ;transport=udp (default), tcp, or tls:
+ * then its certificate must be for `name`, or, if that is empty, for the literal.
  * 0; -EBADMSG for a host name, -ENOTSUP for another transport or an address
  * family we do not listen on, or the transport's error. */
-int listeners_flow_to(struct listeners *listeners, const struct sip_uri *uri,
+int listeners_flow_to(struct listeners *listeners, const struct sip_uri *uri, struct str name,
 		      struct sip_flow **out);
 
 /* The flow between these two addresses again; only UDP can be opened from our side

@@ -77,7 +77,7 @@ int own_certificate(struct config *config, char *why, size_t why_bytes)
 	char *certificate, *key;
 	int err = 0;
 
-	if (!config->web.https.n || config->web.certificate)
+	if ((!config->web.https.n && !config->sip.tls.n) || config->web.certificate)
 		return 0;
 	certificate = in_folder(config->gateway.state, "certificate.pem");
 	key = in_folder(config->gateway.state, "key.pem");

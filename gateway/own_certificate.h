@@ -1,9 +1,9 @@
-/* own_certificate.h: HTTPS for those who have no certificate. */
+/* own_certificate.h: HTTPS and SIP over TLS for those who have no certificate. */
 #pragma once
 
 #include "gateway/config.h"
 
-/* When https is on and no certificate is configured: makes certificate.pem and
+/* When https or [sip] tls is on and no certificate is configured: makes certificate.pem and
  * key.pem in the state folder, or takes those made before, and puts their names
  * into the configuration. It is self-signed, for localhost, this machine's name and
  * the addresses https listens on. 0 or -E...; `why` gets one line. */

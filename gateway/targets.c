@@ -45,7 +45,9 @@ static const char *transport_of(const struct sip_uri *uri)
 	struct str transport = STR("udp");
 
 	sip_param(uri->params, STR("transport"), &transport);
-	return str_ieq(transport, STR("tcp")) ? "tcp" : "udp";
+	return str_ieq(transport, STR("tls"))	? "tls"
+	       : str_ieq(transport, STR("tcp")) ? "tcp"
+						: "udp";
 }
 
 static int read_name(struct name *name, const char *text, struct sip_addr *address)
@@ -60,9 +62,11 @@ static int read_name(struct name *name, const char *text, struct sip_addr *addre
 	writer_put(&w, name->uri.host_is_ipv6 ? STR("[") : STR(""));
 	writer_put(&w, name->uri.host);
 	writer_put(&w, name->uri.host_is_ipv6 ? STR("]") : STR(""));
-	writer_printf(&w, ":%u", name->uri.port ? name->uri.port : 5060u);
+	unsigned port = strcmp(transport_of(&name->uri), "tls") == 0 ? 5061 : 5060;
+
+	writer_printf(&w, ":%u", name->uri.port ? name->uri.port : port);
 	name->is_address = writer_end(&w, &literal) == 0 &&
-			   sip_addr_parse(literal, 5060, address) == 0;
+			   sip_addr_parse(literal, 0, address) == 0;
 	return 0;
 }
 
@@ -340,12 +344,13 @@ static void begin(const struct targets *t, struct targets_walk *walk)
 	}
 }
 
-static bool is_tcp(const struct target *target)
+static bool is_udp(const struct target *target)
 {
-	return strcmp(transport_of(&target->uri), "tcp") == 0;
+	return strcmp(transport_of(&target->uri), "udp") == 0;
 }
 
-/* Whether one that is there by UDP listens by TCP is not known, and says nothing of it. */
+/* Whether one that is there by UDP listens by TCP is not known, and says nothing of it. One
+ * by TLS stays so. */
 static struct sip_flow *next_by_tcp(struct targets *t, struct targets_walk *walk)
 {
 	char text[SIP_ADDR_TEXT + 32], mem[SIP_ADDR_TEXT];
@@ -359,7 +364,8 @@ static struct sip_flow *next_by_tcp(struct targets *t, struct targets_walk *walk
 			continue;
 		snprintf(text, sizeof(text), "sip:%.*s;transport=tcp",
 			 STR_ARG(sip_addr_print(&target->address, mem)));
-		if (sip_uri_parse(str_of(text), &uri) == 0 &&
+		if (sip_uri_parse(is_udp(target) ? str_of(text) : str_of(target->text), &uri) ==
+			    0 &&
 		    t->config.open_flow(t->config.arg, &uri, &flow) == 0)
 			return flow;
 	}
@@ -382,7 +388,7 @@ struct sip_flow *targets_next(struct targets *t, struct targets_walk *walk)
 	while (walk->at < walk->n) {
 		struct target *target = &t->list[walk->order[walk->at++]];
 
-		if (!target->used || (walk->tried_tcp && is_tcp(target)))
+		if (!target->used || (walk->tried_tcp && !is_udp(target)))
 			continue;
 		if (t->config.open_flow(t->config.arg, &target->uri, &flow) == 0)
 			return flow;
@@ -397,6 +403,19 @@ bool targets_answer(const struct targets *t)
 		if (t->list[i].used && t->list[i].heard && !t->list[i].silent)
 			return true;
 	return false;
+}
+
+struct str targets_name(const struct targets *t, const struct sip_uri *uri)
+{
+	uint16_t port = uri->port ? uri->port : 5061;
+
+	for (size_t i = 0; i < TARGETS_MOST; i++) {
+		const struct target *target = &t->list[i];
+
+		if (target->used && target->uri.port == port && str_eq(target->uri.host, uri->host))
+			return t->names[target->rank / TARGETS_MOST].uri.host;
+	}
+	return STR("");
 }
 
 bool targets_have(const struct targets *t, const struct sip_flow *flow)

@@ -42,7 +42,7 @@ void targets_stop(struct targets *targets);  /* before the sockets close */
 
 /* One request's way through the targets; zeroed before its first use. With `by_tcp` set,
  * which is for what no datagram should carry (RFC 3261 §18.1.1), all of them are asked by
- * TCP first, and then by UDP those that are configured so. */
+ * TCP (or TLS) first, and then by UDP those that are configured so. */
 struct targets_walk {
 	bool begun, by_tcp, tried_tcp;
 	uint8_t order[TARGETS_MOST];
@@ -55,6 +55,10 @@ struct sip_flow *targets_next(struct targets *targets, struct targets_walk *walk
 
 /* Has one of them answered its last ping? */
 bool targets_answer(const struct targets *targets);
+
+/* What the file calls the target at that address and port (5061 if none), whose certificate is for that
+ * name; empty: there is none. */
+struct str targets_name(const struct targets *targets, const struct sip_uri *uri);
 
 /* Did what came by this flow come from one of them? By address and, with UDP, port. */
 bool targets_have(const struct targets *targets, const struct sip_flow *flow);

@@ -12,7 +12,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { MOST_NAME = 253, TIMEOUT_MS = 1500, TRIES = 2, DEFAULT_PORT = 5060 };
+enum { MOST_NAME = 253, TIMEOUT_MS = 1500, TRIES = 2 };
 
 struct watch {
 	uv_poll_t poll;
@@ -45,6 +45,7 @@ struct server {
 struct sip_query {
 	struct sip_resolver *resolver;
 	char host[MOST_NAME + 1];
+	uint16_t default_port;
 	void (*on_resolved)(void *arg, const struct sip_addr *list, size_t n, uint32_t ttl_s);
 	void *arg;
 	uint32_t ttl_s;	  /* of the records so far, the least */
@@ -355,7 +356,7 @@ static void on_srv(void *arg, int status, int timeouts, unsigned char *answer, i
 	order(q->servers, q->n_servers);
 	if (q->n_servers == 0) { /* RFC 3263 §4.2: no SRV, the name itself */
 		memcpy(q->servers[0].host, q->host, sizeof(q->host));
-		q->servers[0].port = DEFAULT_PORT;
+		q->servers[0].port = q->default_port;
 		q->n_servers = 1;
 	}
 	if (status != ARES_EDESTRUCTION)
@@ -375,6 +376,9 @@ int sip_resolve(struct sip_resolver *r, const struct sip_query_config *config,
 		free(q);
 		return -EINVAL;
 	}
+	bool tls = strcmp(config->transport, "tls") == 0;
+
+	q->default_port = tls ? 5061 : 5060;
 	q->resolver = r;
 	q->on_resolved = config->on_resolved;
 	q->arg = config->arg;
@@ -388,7 +392,11 @@ int sip_resolve(struct sip_resolver *r, const struct sip_query_config *config,
 		q->n_servers = 1;
 		ask_addresses(q);
 	} else {
-		snprintf(name, sizeof(name), "_sip._%s.%s", config->transport, q->host);
+		snprintf(name, sizeof(name), "%s.%s",
+			 tls					 ? "_sips._tcp"
+			 : strcmp(config->transport, "tcp") == 0 ? "_sip._tcp"
+								 : "_sip._udp",
+			 q->host);
 		q->pending++;
 		ares_query(r->channel, name, ns_c_in, ns_t_srv, on_srv, q);
 	}

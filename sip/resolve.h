@@ -20,8 +20,8 @@ void sip_resolver_close(struct sip_resolver *resolver, void (*on_closed)(void *a
 
 struct sip_query_config {
 	struct str host;       /* a name of at most 253 octets */
-	uint16_t port;	       /* 0: SRV is asked, and 5060 where there is none */
-	const char *transport; /* "udp" or "tcp" */
+	uint16_t port;	       /* 0: SRV is asked, and 5060 (TLS: 5061) without one */
+	const char *transport; /* "udp", "tcp" or "tls" */
 	/* Once, perhaps before sip_resolve() returns: the addresses in the order in which
 	 * to try them, and for how many seconds they may be kept (the least of all records
 	 * that led there); none: the name leads nowhere. The query is over then. */

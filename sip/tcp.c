@@ -1,57 +1,16 @@
-/* tcp.c: see tcp.h.
- *
- * A connection ends in one place only: uv_close()'s callback, which libuv runs
- * at the end of a loop turn. So a flow may be closed from within whatever the
- * endpoint, the framer or libuv is just doing with it. Lives on the loop it was
- * given, like its endpoint. */
-#include "sip/tcp.h"
+/* tcp.c: see tcp.h: the listener, and the table of connections, which are stream.c's. */
+#include "sip/stream.h"
 
-#include "sip/frame.h"
-#include "sip/hash.h"
 #include "sip/local.h"
+#include "sip/tls.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 
-enum {
-	BACKLOG = 1024,
-	USER_TIMEOUT_MS = 30000, /* sent, but not acknowledged: the peer is gone */
-	KEEPALIVE_S = 60,
-	FIRST_MS = 30000,  /* a connection that never sent a whole message */
-	IDLE_MS = 3600000, /* nothing in or out, and nobody holds the flow */
-	CHUNK = 65536,
-};
+enum { BACKLOG = 1024 };
 
-struct conn {
-	struct sip_flow flow; /* first: a sip_flow of ours is one of these */
-	struct sip_tcp *tcp;
-	uv_tcp_t socket;
-	uv_timer_t timer;
-	uv_connect_t connecting;
-	unsigned open_handles;
-	struct sip_framer *framer;
-	struct hash_node node; /* by remote */
-	struct conn *next, *prev;
-	uint64_t made_ms, used_ms;
-	bool connected, spoke, closing;
-};
-
-struct sip_tcp {
-	struct sip_endpoint *endpoint;
-	uv_loop_t *loop;
-	struct sip_addr local;
-	uv_tcp_t listener;
-	uv_tcp_t refused; /* a connection too many, on its way out */
-	bool listener_open, refusing, refusing_more, closing;
-	struct hash by_remote;
-	struct conn *conns; /* also those that are closing */
-	size_t n_conns;
-	char buffer[CHUNK]; /* read into; emptied before the callback returns */
-};
-
-static void free_if_done(struct sip_tcp *tcp)
+void tcp_free_if_done(struct sip_tcp *tcp)
 {
 	if (!tcp->closing || tcp->listener_open || tcp->refusing || tcp->conns)
 		return;
@@ -59,249 +18,7 @@ static void free_if_done(struct sip_tcp *tcp)
 	free(tcp);
 }
 
-/* --- the end of a connection --- */
-
-static void on_conn_closed(uv_handle_t *handle)
-{
-	struct conn *c = handle->data;
-	struct sip_tcp *tcp = c->tcp;
-
-	if (--c->open_handles > 0)
-		return;
-	if (c->flow.id)
-		sip_flow_closed(&c->flow);
-	if (c->prev)
-		c->prev->next = c->next;
-	else
-		tcp->conns = c->next;
-	if (c->next)
-		c->next->prev = c->prev;
-	tcp->n_conns--;
-	sip_framer_free(c->framer);
-	free(c);
-	free_if_done(tcp);
-}
-
-static void end(struct conn *c)
-{
-	if (c->closing)
-		return;
-	c->closing = true;
-	hash_remove(&c->tcp->by_remote, &c->node);
-	uv_close((uv_handle_t *)&c->socket, on_conn_closed);
-	uv_close((uv_handle_t *)&c->timer, on_conn_closed);
-}
-
-/* --- deadlines --- */
-
-static bool held(const struct conn *c)
-{
-	return c->flow.user || c->flow.transactions || c->flow.dialogs;
-}
-
-static uint64_t due(const struct conn *c)
-{
-	uint64_t at = sip_framer_due(c->framer);
-	uint64_t idle = c->used_ms + IDLE_MS;
-
-	if (!c->connected)
-		idle = c->made_ms + SIP_TCP_CONNECT_MS;
-	else if (!c->spoke)
-		idle = c->made_ms + FIRST_MS;
-	return at < idle ? at : idle;
-}
-
-static void on_timer(uv_timer_t *timer);
-
-static void set_timer(struct conn *c)
-{
-	uint64_t now = uv_now(c->tcp->loop), at = due(c);
-
-	if (!c->closing)
-		uv_timer_start(&c->timer, on_timer, at > now ? at - now : 0, 0);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-	struct conn *c = timer->data;
-	uint64_t now = uv_now(c->tcp->loop);
-
-	if (due(c) > now) {
-		set_timer(c);
-	} else if (c->connected && c->spoke && sip_framer_due(c->framer) > now && held(c)) {
-		c->used_ms = now; /* idle, but somebody counts on it */
-		set_timer(c);
-	} else {
-		end(c);
-	}
-}
-
-/* --- sending --- */
-
-struct write {
-	uv_write_t request;
-	char text[];
-};
-
-static void on_written(uv_write_t *request, int status)
-{
-	struct conn *c = request->handle->data;
-
-	free(request->data);
-	if (status && status != UV_ECANCELED)
-		end(c);
-}
-
-static int tcp_send(struct sip_flow *flow, struct str message)
-{
-	struct conn *c = (struct conn *)flow;
-	uv_stream_t *stream = (uv_stream_t *)&c->socket;
-	uv_buf_t buf = uv_buf_init((char *)message.p, (unsigned)message.n);
-
-	if (message.n > SIP_TCP_MAX_QUEUE)
-		return -EMSGSIZE;
-	if (c->closing)
-		return -EPIPE;
-	c->used_ms = uv_now(c->tcp->loop);
-
-	int sent = uv_try_write(stream, &buf, 1);
-	if (sent == UV_EAGAIN)
-		sent = 0;
-	if (sent < 0) {
-		end(c);
-		return -EPIPE;
-	}
-	message = str_skip(message, (size_t)sent);
-	if (str_empty(message))
-		return 0;
-	if (uv_stream_get_write_queue_size(stream) + message.n > SIP_TCP_MAX_QUEUE) {
-		end(c);
-		return -ENOBUFS;
-	}
-
-	struct write *write = malloc(sizeof(*write) + message.n);
-	int err = write ? 0 : -ENOMEM;
-	if (!err) {
-		memcpy(write->text, message.p, message.n);
-		write->request.data = write;
-		buf = uv_buf_init(write->text, (unsigned)message.n);
-		err = uv_write(&write->request, stream, &buf, 1, on_written);
-		if (err)
-			free(write);
-	}
-	if (err && sent > 0) /* half a message is out: nothing can follow it */
-		end(c);
-	return err == -ENOMEM ? err : err ? -EPIPE : 0;
-}
-
-static void tcp_close(struct sip_flow *flow)
-{
-	end((struct conn *)flow);
-}
-
-static const struct sip_transport transport_tcp = {
-	.via = "TCP",
-	.param = "tcp",
-	.port = 5060,
-	.reliable = true,
-	.framing = SIP_STREAM,
-	.send = tcp_send,
-	.close = tcp_close,
-};
-
-/* --- receiving --- */
-
-static void on_message(void *arg, struct str bytes)
-{
-	struct conn *c = arg;
-
-	if (c->closing)
-		return;
-	c->spoke = true;
-	sip_flow_received(&c->flow, bytes);
-}
-
-static void on_ping(void *arg)
-{
-	struct conn *c = arg;
-
-	c->spoke = true;
-	tcp_send(&c->flow, STR("\r\n")); /* RFC 5626 §3.5.1 */
-}
-
-/* The endpoint answers 400; the connection is closed in any case. */
-static void on_refused(void *arg, struct str headers)
-{
-	struct conn *c = arg;
-
-	if (!c->closing)
-		sip_flow_received(&c->flow, headers);
-}
-
-static const struct sip_framer_events framer_events = { on_message, on_ping, on_refused };
-
-static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
-{
-	struct conn *c = handle->data;
-
-	(void)suggested;
-	*buf = uv_buf_init(c->tcp->buffer, CHUNK);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
-{
-	struct conn *c = stream->data;
-
-	if (n == 0 || c->closing)
-		return;
-	if (n < 0) {
-		end(c);
-		return;
-	}
-	c->used_ms = uv_now(c->tcp->loop);
-	if (sip_framer_put(c->framer, (struct str){ buf->base, (size_t)n }, c->used_ms))
-		end(c);
-	set_timer(c);
-}
-
 /* --- making connections --- */
-
-static void tune(struct conn *c)
-{
-	unsigned timeout_ms = USER_TIMEOUT_MS;
-	int fd;
-
-	uv_tcp_nodelay(&c->socket, 1);
-	uv_tcp_keepalive(&c->socket, 1, KEEPALIVE_S);
-	if (uv_fileno((uv_handle_t *)&c->socket, &fd) == 0)
-		setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
-}
-
-/* A connection with its handles made; from now on it ends by end(). */
-static int make(struct sip_tcp *tcp, struct conn **out)
-{
-	struct conn *c = calloc(1, sizeof(*c));
-	int err = c ? sip_framer_new(&framer_events, c, &c->framer) : -ENOMEM;
-
-	if (err) {
-		free(c);
-		return err;
-	}
-	c->tcp = tcp;
-	c->flow.transport = &transport_tcp;
-	c->socket.data = c->timer.data = c->connecting.data = c;
-	c->made_ms = c->used_ms = uv_now(tcp->loop);
-	uv_tcp_init(tcp->loop, &c->socket);
-	uv_timer_init(tcp->loop, &c->timer);
-	c->open_handles = 2;
-	c->next = tcp->conns;
-	if (c->next)
-		c->next->prev = c;
-	tcp->conns = c;
-	tcp->n_conns++;
-	*out = c;
-	return 0;
-}
 
 /* Gives the flow its addresses and tells the endpoint. */
 static int open_flow(struct conn *c, const struct sip_addr *remote)
@@ -319,15 +36,6 @@ static int open_flow(struct conn *c, const struct sip_addr *remote)
 }
 
 static void on_refused_closed(uv_handle_t *handle);
-
-static int start_reading(struct conn *c)
-{
-	c->connected = true;
-	c->made_ms = uv_now(c->tcp->loop);
-	tune(c);
-	set_timer(c);
-	return uv_read_start((uv_stream_t *)&c->socket, give_buffer, on_read);
-}
 
 /* A connection must be taken from libuv even if there is no room for it, or it
  * listens no more: then it is closed at once. Needs no memory, but can only do
@@ -351,7 +59,7 @@ static void on_refused_closed(uv_handle_t *handle)
 	tcp->refusing = false;
 	if (tcp->refusing_more)
 		refuse(tcp);
-	free_if_done(tcp);
+	tcp_free_if_done(tcp);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -363,7 +71,7 @@ static void on_connection(uv_stream_t *listener, int status)
 
 	if (status || tcp->closing)
 		return;
-	if (tcp->n_conns >= SIP_TCP_MAX_FLOWS || make(tcp, &c)) {
+	if (tcp->n_conns >= SIP_TCP_MAX_FLOWS || stream_new(tcp, STR(""), &c)) {
 		refuse(tcp);
 		return;
 	}
@@ -373,9 +81,9 @@ static void on_connection(uv_stream_t *listener, int status)
 	if (!err)
 		err = open_flow(c, &remote);
 	if (!err)
-		err = start_reading(c);
+		err = stream_start(c);
 	if (err)
-		end(c);
+		stream_end(c);
 }
 
 static void on_connected(uv_connect_t *request, int status)
@@ -384,13 +92,20 @@ static void on_connected(uv_connect_t *request, int status)
 
 	if (c->closing)
 		return;
-	if (status || start_reading(c))
-		end(c);
+	if (status || stream_start(c))
+		stream_end(c);
 	else
 		c->spoke = true; /* we called: the peer need not speak first */
 }
 
-int sip_tcp_flow(struct sip_tcp *tcp, const struct sip_addr *remote, struct sip_flow **out)
+/* `name` empty: without TLS, or as its server. */
+static bool fits(const struct conn *c, const struct sip_addr *remote, struct str name)
+{
+	return sip_addr_eq(&c->flow.remote, remote) && str_ieq(str_of(c->name), name);
+}
+
+static int flow_to(struct sip_tcp *tcp, const struct sip_addr *remote, struct str name,
+		   struct sip_flow **out)
 {
 	char mem[LOCAL_KEY];
 	struct str key = local_key(remote, mem);
@@ -401,26 +116,37 @@ int sip_tcp_flow(struct sip_tcp *tcp, const struct sip_addr *remote, struct sip_
 	for (struct hash_node *n = hash_first(&tcp->by_remote, hash_of(&tcp->by_remote, &key, 1));
 	     n; n = hash_next(n)) {
 		c = HASH_OWNER(n, struct conn, node);
-		if (sip_addr_eq(&c->flow.remote, remote)) {
+		if (fits(c, remote, name)) {
 			*out = &c->flow;
 			return 0;
 		}
 	}
 	if (tcp->n_conns >= SIP_TCP_MAX_FLOWS)
 		return -ENOBUFS;
-	int err = make(tcp, &c);
+	int err = stream_new(tcp, name, &c);
 	if (err)
 		return err;
 	err = uv_tcp_connect(&c->connecting, &c->socket, &remote->sa.any, on_connected);
 	if (!err)
 		err = open_flow(c, remote);
 	if (err) {
-		end(c);
+		stream_end(c);
 		return err;
 	}
-	set_timer(c);
+	stream_set_timer(c);
 	*out = &c->flow;
 	return 0;
+}
+
+int sip_tcp_flow(struct sip_tcp *tcp, const struct sip_addr *remote, struct sip_flow **out)
+{
+	return tcp->tls.context ? -EINVAL : flow_to(tcp, remote, STR(""), out);
+}
+
+int sip_tls_flow(struct sip_tcp *tcp, const struct sip_addr *remote, struct str name,
+		 struct sip_flow **out)
+{
+	return !tcp->tls.context || str_empty(name) ? -EINVAL : flow_to(tcp, remote, name, out);
 }
 
 /* --- the listener --- */
@@ -430,11 +156,11 @@ static void on_listener_closed(uv_handle_t *handle)
 	struct sip_tcp *tcp = handle->data;
 
 	tcp->listener_open = false;
-	free_if_done(tcp);
+	tcp_free_if_done(tcp);
 }
 
-int sip_tcp_listen(struct sip_endpoint *endpoint, uv_loop_t *loop, const struct sip_addr *local,
-		   struct sip_tcp **out)
+static int listen_on(struct sip_endpoint *endpoint, uv_loop_t *loop, const struct sip_addr *local,
+		     const struct sip_tls *tls, struct sip_tcp **out)
 {
 	struct sip_tcp *tcp = calloc(1, sizeof(*tcp));
 	uint64_t key[2];
@@ -450,6 +176,8 @@ int sip_tcp_listen(struct sip_endpoint *endpoint, uv_loop_t *loop, const struct 
 	}
 	tcp->endpoint = endpoint;
 	tcp->loop = loop;
+	if (tls)
+		tcp->tls = *tls;
 	tcp->listener.data = tcp;
 	uv_tcp_init(loop, &tcp->listener);
 	tcp->listener_open = true;
@@ -471,6 +199,18 @@ int sip_tcp_listen(struct sip_endpoint *endpoint, uv_loop_t *loop, const struct 
 	return 0;
 }
 
+int sip_tcp_listen(struct sip_endpoint *endpoint, uv_loop_t *loop, const struct sip_addr *local,
+		   struct sip_tcp **out)
+{
+	return listen_on(endpoint, loop, local, NULL, out);
+}
+
+int sip_tls_listen(struct sip_endpoint *endpoint, uv_loop_t *loop, const struct sip_addr *local,
+		   const struct sip_tls *tls, struct sip_tcp **out)
+{
+	return listen_on(endpoint, loop, local, tls, out);
+}
+
 void sip_tcp_close(struct sip_tcp *tcp)
 {
 	if (!tcp || tcp->closing)
@@ -478,7 +218,7 @@ void sip_tcp_close(struct sip_tcp *tcp)
 	tcp->closing = true;
 	uv_close((uv_handle_t *)&tcp->listener, on_listener_closed);
 	for (struct conn *c = tcp->conns; c; c = c->next)
-		end(c);
+		stream_end(c);
 }
 
 const struct sip_addr *sip_tcp_local(const struct sip_tcp *tcp)

@@ -109,6 +109,8 @@ static void values_reach_their_fields(void)
 				"[sip]\r\n"
 				"udp = 127.0.0.1:33000 [::1]:33001\n"
 				"tcp=\n"
+				"tls = 192.0.2.1:5061\n"
+				"tls_ca = ca.pem\n"
 				"domains = example.org, pbx.example.net\n"
 				"[web]\n"
 				"https = [2001:DB8::1]:443\n"
@@ -152,6 +154,8 @@ static void values_reach_their_fields(void)
 	CHECK(c->sip.udp.chosen);
 	CHECK_EQ(ntohs(((struct sockaddr_in6 *)&c->sip.udp.list[1].addr)->sin6_port), 33001);
 	CHECK_EQ(c->sip.tcp.n, 0);
+	CHECK_STR(str_of(c->sip.tls.list[0].text), "192.0.2.1:5061");
+	CHECK_STR(str_of(c->sip.tls_ca), "/etc/x/ca.pem");
 	CHECK_STR(str_of(c->sip.domains.list[1]), "pbx.example.net");
 	CHECK_STR(str_of(c->web.https.list[0].text), "[2001:db8::1]:443");
 	CHECK_STR(str_of(c->web.certificate), "/etc/x/tls/chain.pem");
@@ -223,9 +227,9 @@ static void errors_name_file_line_section_key_and_what_was_expected(void)
 		  "x.conf:2: [sip] tcp: expected a list of ADDRESS:PORT, not \"localhost:5060\"" },
 		{ "[sip]\nudp = 127.0.0.1:65536\n",
 		  "x.conf:2: [sip] udp: expected a list of ADDRESS:PORT, not \"127.0.0.1:65536\"" },
-		{ "[sip]\ntls = 127.0.0.1:5061\n",
-		  "x.conf:2: [sip] \"tls\": unknown key, expected one "
-		  "of udp, tcp, domains" },
+		{ "[sip]\ntsl = 127.0.0.1:5061\n",
+		  "x.conf:2: [sip] \"tsl\": unknown key, expected one "
+		  "of udp, tcp, tls, tls_ca, domains" },
 		{ "[trunk x]\n",
 		  "x.conf:1: [\"trunk x\"]: unknown section, expected one of gateway, sip, "
 		  "web, media, registrar, calls, turn, log, phone NAME" },
@@ -251,11 +255,13 @@ static void errors_name_file_line_section_key_and_what_was_expected(void)
 		  "x.conf:2: [registrar] targets: expected 1 to 8 beside mode = central" },
 		{ "[registrar]\ntargets = sip:192.0.2.300\n",
 		  "x.conf:2: [registrar] targets: expected up to 8 of "
-		  "sip:HOST[:PORT][;transport=udp or tcp], not \"sip:192.0.2.300\"" },
-		{ "[registrar]\ntargets = sip:192.0.2.1;transport=tls\n",
+		  "sip:HOST[:PORT][;transport=udp, tcp or tls], not \"sip:192.0.2.300\"" },
+		{ "[registrar]\ntargets = sip:192.0.2.1;transport=sctp\n",
 		  "x.conf:2: [registrar] targets: expected up to 8 of "
-		  "sip:HOST[:PORT][;transport=udp or tcp], not "
-		  "\"sip:192.0.2.1;transport=tls\"" },
+		  "sip:HOST[:PORT][;transport=udp, tcp or tls], not "
+		  "\"sip:192.0.2.1;transport=sctp\"" },
+		{ "[registrar]\ntargets = sip:192.0.2.1;transport=tls\n",
+		  "x.conf:2: [sip] tls: expected beside transport=tls" },
 		{ "[registrar]\ndigest = MD5 MD5\n",
 		  "x.conf:2: [registrar] digest: expected MD5, "
 		  "SHA-256 or both, each once, not \"MD5 MD5\"" },
@@ -327,7 +333,7 @@ static void errors_name_file_line_section_key_and_what_was_expected(void)
 		{ "[phone 1]\ncontact = sip:192.0.2.1\n[phone  1]\ncontact = sip:192.0.2.2\n",
 		  "x.conf:3: [phone  1]: phone repeated, expected it once" },
 		{ "[sip]\nudp =\ntcp =\n[web]\nhttp =\nhttps =\n",
-		  "x.conf: [sip] udp, tcp, [web] http, https: expected at least one address" },
+		  "x.conf: [sip] udp, tcp, tls, [web] http, https: expected at least one address" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

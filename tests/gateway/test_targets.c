@@ -224,6 +224,44 @@ static void what_no_datagram_carries_goes_by_tcp_to_any_before_by_udp(void)
 	tear_down();
 }
 
-TESTS(pings_choose_the_order, a_name_leads_where_the_last_answer_said,
+/* A certificate is for the name that the file gives, not for what it led to. */
+static void a_target_by_tls_keeps_its_name(void)
+{
+	static const char *const names[] = { "sip:registrar.example;transport=tls",
+					     "sip:192.0.2.10;transport=tls" };
+	struct sip_addr at;
+	struct targets_walk walk = { .by_tcp = true };
+	struct sip_uri uri;
+	struct targets *named;
+
+	set_up();
+	CHECK_EQ(sip_addr_parse(STR("192.0.2.11:5061"), 0, &at), 0);
+	CHECK_EQ(targets_new(&(struct targets_config){ .endpoint = endpoint,
+						       .uris = names,
+						       .n = 2,
+						       .resolve = resolve,
+						       .open_flow = open_flow },
+			     &named),
+		 0);
+	targets_start(named);
+	CHECK_STR(str_of(question.transport), "tls");
+	question.on_resolved(question.arg, &at, 1, 300);
+	CHECK_EQ(sip_uri_parse(STR("sip:192.0.2.11:5061;transport=tls"), &uri), 0);
+	CHECK_STR(targets_name(named, &uri), "registrar.example");
+	CHECK_EQ(sip_uri_parse(STR("sip:192.0.2.10;lr;transport=tls"), &uri), 0);
+	CHECK_STR(targets_name(named, &uri), "192.0.2.10");
+	CHECK_EQ(sip_uri_parse(STR("sip:192.0.2.11:5062;transport=tls"), &uri), 0);
+	CHECK_STR(targets_name(named, &uri), "");
+
+	/* what no datagram carries does not lose its TLS for it */
+	fake_flow_open(&stream, &net, endpoint, &fake_tcp, "192.0.2.1:5060", "192.0.2.11:5061");
+	CHECK(targets_next(named, &walk) != NULL);
+	CHECK_EQ(by_tcp, 0);
+	targets_free(named);
+	tear_down();
+}
+
+TESTS(a_target_by_tls_keeps_its_name, pings_choose_the_order,
+      a_name_leads_where_the_last_answer_said,
       its_addresses_are_kept_as_long_as_its_records_say_within_bounds,
       what_no_datagram_carries_goes_by_tcp_to_any_before_by_udp)

@@ -34,6 +34,7 @@ static const struct record {
 	{ "_sip._udp.heavy.example.", 33, 10, 0, 5070, "two.example.", 300 },
 	{ "_sip._udp.heavy.example.", 33, 10, 65000, 5080, "one.example.", 300 },
 	{ "_sip._tcp.both.example.", 33, 10, 0, 5090, "two.example.", 30 },
+	{ "_sips._tcp.both.example.", 33, 10, 0, 5091, "one.example.", 300 },
 };
 
 static size_t put_name(uint8_t *to, const char *name)
@@ -208,6 +209,15 @@ static void srv_is_asked_for_its_transport(void)
 	CHECK_EQ(got.n, 1);
 	check_is(0, "192.0.2.2:5090");
 	CHECK_EQ(got.ttl_s, 30); /* that of the SRV record itself */
+	got.told = 0;
+	ask("both.example", 0, "tls"); /* _sips._tcp */
+	CHECK(LOOP_UNTIL(&loop, told()));
+	CHECK_EQ(got.n, 1);
+	check_is(0, "192.0.2.1:5091");
+	got.told = 0;
+	ask("one.example", 0, "tls"); /* no SRV: TLS's own port */
+	CHECK(LOOP_UNTIL(&loop, told()));
+	check_is(0, "192.0.2.1:5061");
 	tear_down();
 }
 
