@@ -359,14 +359,18 @@ static struct sip_flow *next_by_tcp(struct targets *t, struct targets_walk *walk
 
 	while (walk->at < walk->n) {
 		const struct target *target = &t->list[walk->order[walk->at++]];
+		const struct sip_uri *to = &target->uri;
 
 		if (!target->used)
 			continue;
-		snprintf(text, sizeof(text), "sip:%.*s;transport=tcp",
-			 STR_ARG(sip_addr_print(&target->address, mem)));
-		if (sip_uri_parse(is_udp(target) ? str_of(text) : str_of(target->text), &uri) ==
-			    0 &&
-		    t->config.open_flow(t->config.arg, &uri, &flow) == 0)
+		if (is_udp(target)) {
+			snprintf(text, sizeof(text), "sip:%.*s;transport=tcp",
+				 STR_ARG(sip_addr_print(&target->address, mem)));
+			if (sip_uri_parse(str_of(text), &uri) != 0)
+				continue;
+			to = &uri;
+		}
+		if (t->config.open_flow(t->config.arg, to, &flow) == 0)
 			return flow;
 	}
 	walk->by_tcp = false;

@@ -27,6 +27,11 @@ export class Authority {
 
 	#at = (name) => path.join(this.#folder, name);
 
+	/** Its own certificate, a PEM file. */
+	get certificate() {
+		return this.#at("ca.pem");
+	}
+
 	/** @param addresses IP addresses it is for
 	 *  @returns { certificate, key }, PEM files */
 	issue(...addresses) {

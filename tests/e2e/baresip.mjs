@@ -16,7 +16,7 @@ const MODULES = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/
 const SOUND = { G722: [16000, 1], opus: [48000, 2] };
 const TONE_S = 300; // baresip hangs up at the end of its file
 
-function config({ folder, address, sipPort, rtpPort, controlPort, source, rate, channels }) {
+function config({ folder, address, sipPort, rtpPort, controlPort, source, rate, channels, authority }) {
 	return `poll_method epoll
 sip_listen ${address}:${sipPort}
 net_interface ${address}
@@ -31,7 +31,7 @@ rtp_tos 184
 rtp_ports ${rtpPort}-${rtpPort + 39}
 rtcp_mux no
 jitter_buffer_delay 1-5
-rtp_stats no
+${authority ? `sip_cafile ${authority}\n` : ""}rtp_stats no
 module_path ${MODULES}
 module g711.so
 module g722.so
@@ -47,7 +47,8 @@ snd_path ${folder}/heard
 }
 
 /** @param server "ADDRESS:PORT" of the registrar; without it the phone stands alone
- *  @param transport to the registrar: udp or tcp
+ *  @param transport to the registrar: udp, tcp or tls
+ *  @param authority for tls: PEM file of whom it trusts
  *  @param sipPort its own port, if the test must know before
  *  @param codec PCMA, PCMU, G722 (which samples at 16 kHz) or opus
  *  @param autoAnswer false: the test calls accept()
@@ -65,6 +66,7 @@ export async function startBaresip({
 	wav,
 	register = true,
 	transport = "udp",
+	authority,
 	sipPort,
 	namespace,
 } = {}) {
@@ -88,7 +90,7 @@ export async function startBaresip({
 
 	mkdirSync(path.join(folder, "heard"));
 	if (!wav) writeFileSync(source, writeWav(synthesize(TONE_S, rate, [[hz, 0.4]]), channels));
-	writeFileSync(path.join(folder, "config"), config({ folder, address, sipPort, rtpPort, controlPort, source, rate, channels }));
+	writeFileSync(path.join(folder, "config"), config({ folder, address, sipPort, rtpPort, controlPort, source, rate, channels, authority }));
 	writeFileSync(path.join(folder, "accounts"), `<sip:${user}@${server ? domain : `${address}:${sipPort}`}>;${options.join(";")}\n`);
 	writeFileSync(path.join(folder, "contacts"), "");
 
@@ -99,7 +101,7 @@ export async function startBaresip({
 		await child.waitForLine(/baresip is ready/);
 		await phone.connect(controlPort);
 		/* may have happened before we were connected: the line is in the log then */
-		if (server && register) await child.waitForLine(/\{\d+\/(UDP|TCP)\/v4\} 200 /);
+		if (server && register) await child.waitForLine(/\{\d+\/(UDP|TCP|TLS)\/v4\} 200 /);
 	} catch (error) {
 		await phone.stop();
 		throw error;

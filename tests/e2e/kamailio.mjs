@@ -13,17 +13,29 @@ const SAMPLE = fileURLToPath(new URL("../../examples/cluster/kamailio.cfg", impo
 
 /** @param accounts { user: password }
  *  @param dispatcher lines of its list of trusted addresses; those of this machine are gateways
+ *  @param tls { certificate, key }, PEM files: it listens with TLS, too, at `tlsPort`
  *  @returns a Kamailio that listens; stop() it */
-export async function startKamailio({ accounts = {}, port, dispatcher = ["3 sip:127.0.0.1"] } = {}) {
+export async function startKamailio({ accounts = {}, port, tls, dispatcher = ["3 sip:127.0.0.1"] } = {}) {
 	if (!existsSync(PROGRAM)) throw new Error("no kamailio: install Debian's package kamailio or set KAMAILIO");
 	const database = await startDatabase({ accounts });
 	const kamailio = new Kamailio(tempFolder("kamailio"), port ?? (await freePorts(1)), database);
+	if (tls) kamailio.tlsPort = await freePorts(1);
 	const file = (name, lines) => writeFileSync(path.join(kamailio.folder, name), lines.map((line) => `${line}\n`).join(""));
 
 	file("dispatcher.list", dispatcher);
 	file("kamailio-local.cfg", [
 		`listen=udp:${kamailio.server}`,
 		`listen=tcp:${kamailio.server}`,
+		...(tls
+			? [
+					"enable_tls=yes",
+					`listen=tls:127.0.0.1:${kamailio.tlsPort}`,
+					'loadmodule "tls.so"',
+					'modparam("tls", "tls_method", "TLSv1.2+")', // by default 1.0 alone
+					`modparam("tls", "certificate", "${tls.certificate}")`,
+					`modparam("tls", "private_key", "${tls.key}")`,
+				]
+			: []),
 		`#!define DB_URL "${database.url}"`,
 		`#!define DISPATCHER_LIST "${path.join(kamailio.folder, "dispatcher.list")}"`,
 	]);
