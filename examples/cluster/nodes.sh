@@ -3,7 +3,7 @@
 # Each node is a network namespace hookswitch-NAME-NODE with one interface, and all of them
 # are at one bridge. Whatever runs in such a namespace belongs to the example.
 name=cluster
-network=
+network=${HOOKSWITCH_NETWORK:-}
 state=
 nodes=(database registrar turn balancer gateway1 gateway2 phone1 phone2)
 declare -A host=([database]=11 [registrar]=12 [turn]=13 [balancer]=10

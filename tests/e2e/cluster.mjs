@@ -87,7 +87,7 @@ export class Cluster {
 		if (existsSync(this.state)) left.push(this.state);
 		if (existsSync("/run/netns"))
 			left.push(...readdirSync("/run/netns").filter((name) => name.startsWith(`hookswitch-${this.name}-`)));
-		left.push(...readdirSync("/sys/class/net").filter((name) => name.startsWith(`hw-${this.name}`)));
+		left.push(...[...readFileSync("/proc/self/net/dev", "utf8").matchAll(/^ *(\S+):/gm)].map(([, name]) => name).filter((name) => name.startsWith(`hw-${this.name}`)));
 		for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
 			try {
 				const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
