@@ -21,6 +21,7 @@ struct central {
 	struct targets *targets;
 	struct edge *edge;
 	struct timer rotate;
+	struct log_rate held_back;
 };
 
 static uint64_t unix_s(void)
@@ -76,6 +77,18 @@ static void on_registered(void *arg, struct str identity, const struct sip_flow 
 	(void)arg;
 	log_info("registrar: user=%s expires=%u flow=%s remote=%.*s", LOG_QUOTE(identity),
 		 expires_s, flow->transport->via, STR_ARG(sip_addr_print(&flow->remote, mem)));
+}
+
+static void on_held_back(void *arg, struct str identity, const struct sip_addr *from)
+{
+	struct central *c = arg;
+	char mem[SIP_ADDR_TEXT];
+	unsigned more = 0;
+
+	if (log_rate_allows(&c->held_back, timers_now(sip_endpoint_timers(c->config.endpoint)),
+			    &more))
+		log_warn("registrar: too many wrong passwords user=%s from=%.*s held_back=%u",
+			 LOG_QUOTE(identity), STR_ARG(sip_addr_print(from, mem)), more);
 }
 
 static void on_moved(void *arg, uint64_t from, struct sip_flow *to)
@@ -139,6 +152,7 @@ int central_new(const struct central_config *config, struct central **out)
 				.boot = boot,
 				.max_expires_s = settings->registrar.max_expires_s,
 				.on_registered = on_registered,
+				.on_held_back = on_held_back,
 				.on_moved = on_moved,
 				.put_headers = put_headers,
 				.arg = c,

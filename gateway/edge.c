@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <openssl/rand.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { HEADER_BYTES = 16384 };
@@ -17,6 +18,8 @@ struct ask {
 	struct sip_msg *request;
 	struct targets_walk walk;
 	struct sip_request *sent;
+	struct sip_addr from;		     /* of the browser */
+	char record[EDGE_MOST_IDENTITY + 1]; /* whose password it tried; "": none */
 };
 
 int edge_new(const struct edge_config *config, struct edge **out)
@@ -27,7 +30,9 @@ int edge_new(const struct edge_config *config, struct edge **out)
 	if (!e)
 		return -ENOMEM;
 	e->config = *config;
-	if (RAND_bytes((unsigned char *)key, sizeof(key)) != 1 || hash_init(&e->pages, key) != 0) {
+	if (guesses_new(&e->guesses) != 0 || RAND_bytes((unsigned char *)key, sizeof(key)) != 1 ||
+	    hash_init(&e->pages, key) != 0) {
+		guesses_free(e->guesses);
 		free(e);
 		return -ENOMEM;
 	}
@@ -153,6 +158,19 @@ static void refuse(struct sip_server_tx *tx, unsigned status, const char *reason
 					      .headers = later(status, mem) });
 }
 
+/* What the registrar thought of the password, if there was one. */
+static void judge(struct ask *ask, unsigned status)
+{
+	struct guesses *guesses = ask->edge->guesses;
+
+	if (!ask->record[0] || status == 401 || status == 407 || status == 403)
+		return;
+	if (status >= 200 && status < 300)
+		guesses_right(guesses, &ask->from, str_of(ask->record));
+	else
+		guesses_give_back(guesses, &ask->from, str_of(ask->record));
+}
+
 static void ask_free(struct ask *ask)
 {
 	*ask->link = ask->next;
@@ -166,6 +184,7 @@ static void ask_free(struct ask *ask)
 
 static void give_up(struct ask *ask, unsigned status, const char *reason)
 {
+	judge(ask, 0);
 	refuse(ask->tx, status, reason);
 	ask_free(ask);
 }
@@ -273,6 +292,8 @@ static void on_response(void *arg, const struct sip_msg *response)
 		give_up(ask, 504, "The registrar does not answer");
 		return;
 	}
+	judge(ask, status);
+	ask->record[0] = '\0';
 	if (status < 300 && flow) {
 		unsigned refused = take_identity(ask, flow, response);
 
@@ -348,6 +369,36 @@ static void send_on(struct ask *ask)
 	give_up(ask, 503, "The registrar does not answer");
 }
 
+/* May the registrar judge these credentials? Else it is answered. */
+static bool may_try(struct ask *ask)
+{
+	const struct sip_msg *request = ask->request;
+	struct edge *e = ask->edge;
+	struct str record;
+	char mem[64];
+
+	if (!sip_msg_has(request, SIP_HEADER_AUTHORIZATION) &&
+	    !sip_msg_has(request, SIP_HEADER_PROXY_AUTHORIZATION))
+		return true;
+	record = record_of(request, ask->record);
+	uint32_t seconds = guesses_take(e->guesses,
+					timers_now(sip_endpoint_timers(e->config.endpoint)),
+					&ask->from, record);
+
+	if (seconds == 0) {
+		ask->record[record.n] = '\0';
+		return true;
+	}
+	snprintf(mem, sizeof(mem), "Retry-After: %u\r\n", seconds);
+	sip_respond(ask->tx, &(struct sip_answer){ .status = 503,
+						   .reason = STR("Too many wrong passwords"),
+						   .headers = str_of(mem) });
+	if (e->config.on_held_back)
+		e->config.on_held_back(e->config.arg, record, &ask->from);
+	ask_free(ask);
+	return false;
+}
+
 void edge_register(struct edge *e, struct sip_server_tx *tx, struct sip_msg *request)
 {
 	const struct sip_flow *flow = sip_server_tx_flow(tx);
@@ -375,7 +426,9 @@ void edge_register(struct edge *e, struct sip_server_tx *tx, struct sip_msg *req
 		ask->next->link = &ask->next;
 	e->asks = ask;
 	e->n_asks++;
-	send_on(ask);
+	ask->from = flow->remote;
+	if (may_try(ask))
+		send_on(ask);
 }
 
 void edge_free(struct edge *e)
@@ -394,6 +447,7 @@ void edge_free(struct edge *e)
 		edge_page_free(e->first);
 	}
 	hash_free(&e->pages);
+	guesses_free(e->guesses);
 	free(e);
 }
 

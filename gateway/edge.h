@@ -35,6 +35,9 @@ struct edge_config {
 	 * NULL. */
 	void (*put_headers)(void *arg, const struct sip_flow *flow, struct str identity,
 			    uint32_t expires_s, struct writer *headers);
+	/* One that tried too many passwords was not let try another, for the log. May be
+	 * NULL. */
+	void (*on_held_back)(void *arg, struct str identity, const struct sip_addr *from);
 	/* A client came back on another flow (same +sip.instance or Contact). May be NULL. */
 	void (*on_moved)(void *arg, uint64_t from, struct sip_flow *to);
 	void *arg;
@@ -44,7 +47,8 @@ struct edge_config {
 int edge_new(const struct edge_config *config, struct edge **out);
 void edge_free(struct edge *edge); /* before its targets; NULL is fine */
 
-/* A REGISTER: it is answered in here. From a flow that is no browser's: 403. */
+/* A REGISTER: it is answered in here. From a flow that is no browser's: 403; after too
+ * many wrong passwords, see guesses.h: 503 with Retry-After. */
 void edge_register(struct edge *edge, struct sip_server_tx *tx, struct sip_msg *request);
 
 /* Call it from the endpoint's on_flow_closed: what is kept in flow->user goes. */

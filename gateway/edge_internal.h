@@ -3,6 +3,7 @@
 #pragma once
 
 #include "gateway/edge.h"
+#include "gateway/guesses.h"
 #include "sip/hash.h"
 
 #include <stddef.h>
@@ -26,6 +27,7 @@ struct page {
 struct edge {
 	struct edge_config config;
 	struct hash pages;
+	struct guesses *guesses;
 	struct page *first;
 	size_t n_ghosts;
 	struct ask *asks;

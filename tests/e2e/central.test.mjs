@@ -61,9 +61,21 @@ scene.test("a wrong password is 401 again, each time, at REGISTER and at INVITE,
 	const mallory = await ws("alice");
 	for (let i = 0; i < 3; i++) assert.equal((await mallory.register({ password: `guess${i}` })).status, 401);
 	assert.equal((await mallory.invite("1000", { body: webSdp() })).status, 403, "not registered");
-	assert.equal((await mallory.register()).status, 200);
+	assert.equal((await mallory.register()).status, 200, "which forgives the wrong ones");
 	assert.equal((await mallory.invite("1000", { body: webSdp(), password: "guess", callId: "another" })).status, 407);
 	await mallory.leave();
+});
+
+scene.test("after five wrong passwords in a row the next waits; another user does not", async () => {
+	const mallory = await ws("1001");
+	for (let i = 0; i < 5; i++) assert.equal((await mallory.register({ password: `guess${i}` })).status, 401);
+	const held = await mallory.register({ password: "guess5" });
+	assert.equal(held.status, 503);
+	const seconds = Number(held.header("retry-after"));
+	assert.ok(seconds > 0 && seconds <= 12, `${seconds} s`);
+	const bob = await ws("bob");
+	assert.equal((await bob.register()).status, 200);
+	await bob.leave();
 });
 
 scene.test("a page calls a phone at Kamailio, answering its challenge, and they hear each other", async () => {

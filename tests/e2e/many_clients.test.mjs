@@ -84,6 +84,7 @@ test("1,000 clients are registered at the same time through two gateways", async
 		await assertCallable(crowd, crowd.members.filter((_, i) => i % 97 === 0));
 
 		assert.equal(crowd.members.filter(({ at }) => at).length, MANY, "all at the same time");
+		assert.deepEqual(new Set(crowd.members.flatMap(({ log }) => log)), new Set(["200"]), "none was refused");
 		const kib = gateways.map((gateway, i) => (memoryOf(gateway) - empty[i]) / (MANY / 2));
 		t.diagnostic(`${MANY} in ${(ms / 1000).toFixed(1)} s; ${kib.map((n) => n.toFixed(0)).join(" and ")} KiB of a gateway's memory for each`);
 		for (const n of kib) assert.ok(n < 100, `${n} KiB for a client`);
