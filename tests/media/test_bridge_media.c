@@ -199,6 +199,32 @@ static void negotiated_media_bring_their_direction(void)
 	hang_up();
 }
 
+/* rtpengine #944: a packet time that changes in mid-call is kept at once, evenly. */
+static void the_packet_time_may_change_in_mid_call(void)
+{
+	static const unsigned ptimes[] = { 30, 60, 10, 20, 40 };
+	uint64_t now_ms = 1000;
+
+	REQUIRE(call(&browser_opus, &phone_pcma));
+	talk(0, now_ms);
+	for (size_t i = 0; i < sizeof(ptimes) / sizeof(ptimes[0]); i++) {
+		struct bridge_media media = leg_media(&phone);
+
+		media.send.ptime_ms = ptimes[i];
+		CHECK_EQ(bridge_end_set_media(phone.end, &media), 0);
+		talk(now_ms, now_ms + 600);
+		size_t from = phone.n_got; /* settled by now */
+		talk(now_ms + 600, now_ms + 1800);
+		now_ms += 1800;
+		REQUIRE(phone.n_got >= from + 1200 / ptimes[i] - 1);
+		for (size_t k = from + 1; k < phone.n_got; k++) {
+			CHECK_EQ(phone.got[k].packet.bytes, 8 * ptimes[i]);
+			CHECK_EQ(phone.got[k].ms - phone.got[k - 1].ms, ptimes[i]);
+		}
+	}
+	hang_up();
+}
+
 static int open_and_close(void)
 {
 	struct leg web = { .codec = &codec_opus }, plain = { .codec = &codec_pcma };
@@ -254,4 +280,5 @@ TESTS(direction_gates_each_way, a_hold_of_twelve_minutes_leaves_no_jump,
       an_end_without_partner_counts_and_drops, another_partner_continues_the_same_stream,
       a_refresh_of_the_media_changes_nothing, the_codec_may_change_in_mid_call,
       media_that_cannot_be_joined_are_refused, negotiated_media_bring_their_direction,
-      running_out_of_memory_leaves_nothing_behind, nothing_is_allocated_while_packets_flow)
+      the_packet_time_may_change_in_mid_call, running_out_of_memory_leaves_nothing_behind,
+      nothing_is_allocated_while_packets_flow)

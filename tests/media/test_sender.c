@@ -8,7 +8,8 @@ enum { MOST = 4000 };
 
 struct sent {
 	struct rtp_packet packet;
-	uint8_t first; /* octet of the payload */
+	uint8_t first;	/* octet of the payload */
+	uint8_t end[3]; /* the next ones, if it is an event */
 };
 
 static struct sent sent[MOST];
@@ -21,6 +22,8 @@ static void on_packet(void *arg, uint8_t *packet, size_t bytes, size_t cap)
 	    rtp_parse(packet, bytes, &sent[n_sent].packet))
 		abort();
 	sent[n_sent].first = sent[n_sent].packet.bytes ? sent[n_sent].packet.payload[0] : 0;
+	if (sent[n_sent].packet.bytes == 4)
+		memcpy(sent[n_sent].end, sent[n_sent].packet.payload + 1, 3);
 	n_sent++;
 	memset(packet, 0xee, cap);
 }
@@ -199,6 +202,23 @@ static void another_source_goes_on_by_the_clock(void)
 	sender_close(s);
 }
 
+/* asterisk #927: audio that was sent ahead of its time is not gone back behind. */
+static void another_source_starts_after_all_that_was_sent(void)
+{
+	struct sender *s = open_sender(100, 5000);
+	static const int16_t pcm[800];
+
+	REQUIRE(set(s, &codec_pcma, 20, 8000) == 0);
+	sender_pcm(s, pcm, 800, 0); /* five packets at once */
+	relay(s, 9, 70000, 1, 5);
+	sender_new_source(s);
+	sender_pcm(s, pcm, 160, 10);
+	REQUIRE(n_sent == 7);
+	check_even(0, 7, 160);
+	CHECK(sent[5].packet.marker && sent[6].packet.marker);
+	sender_close(s);
+}
+
 static void a_timestamp_that_jumps_alone_is_mended(void)
 {
 	struct sender *s = open_sender(0, 0);
@@ -245,6 +265,45 @@ static void digits_take_the_place_of_audio(void)
 	CHECK_EQ(events, 7);
 	CHECK_EQ(n_sent, 51);
 	sender_close(s);
+}
+
+/* freeswitch #1724: Firefox has 8000 beside Opus, others 48000 beside PCMA. The duration
+ * counts the event's clock; the timestamps are the stream's. */
+static void events_have_a_clock_of_their_own(void)
+{
+	static const struct {
+		const struct codec *codec;
+		unsigned event_clock, ms;
+		uint32_t second; /* timestamp of the part after 65535 units; 0: there is none */
+	} rows[] = {
+		{ &codec_opus, 8000, 160, 0 },
+		{ &codec_pcma, 48000, 160, 0 },
+		{ &codec_pcma, 48000, 2000, 65535 / 6 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sender *s = open_sender(0, 0);
+		const struct sender_format format = { .codec = rows[i].codec,
+						      .pt = 100,
+						      .ptime_ms = 20,
+						      .dtmf_pt = 101,
+						      .dtmf_clock = rows[i].event_clock };
+
+		REQUIRE(sender_prepare(s, &format, 0) == 0);
+		sender_commit(s);
+		relay(s, 1, 0, 1, 0);
+		CHECK_EQ(sender_press(s, '5', rows[i].ms), 0);
+		for (uint64_t now_ms = 0; now_ms < 3000; now_ms += 5)
+			sender_run(s, now_ms);
+		const struct sent *last = &sent[n_sent - 1];
+		unsigned units = rows[i].ms * rows[i].event_clock / 1000;
+
+		CHECK_EQ(last->packet.pt, 101);
+		CHECK(last->end[0] & 0x80);
+		CHECK_EQ(last->end[1] << 8 | last->end[2], rows[i].second ? units - 65535 : units);
+		CHECK_EQ(last->packet.timestamp - sent[1].packet.timestamp, rows[i].second);
+		sender_close(s);
+	}
 }
 
 static void without_telephone_event_there_are_no_digits(void)
@@ -352,7 +411,8 @@ static void a_sender_report_counts_what_was_sent(void)
 
 TESTS(the_timestamp_step_is_right_for_each_codec_and_ptime, relaying_keeps_gaps_and_order,
       no_number_is_ever_used_twice, another_source_goes_on_by_the_clock,
-      a_timestamp_that_jumps_alone_is_mended, digits_take_the_place_of_audio,
+      another_source_starts_after_all_that_was_sent, a_timestamp_that_jumps_alone_is_mended,
+      digits_take_the_place_of_audio, events_have_a_clock_of_their_own,
       without_telephone_event_there_are_no_digits,
       losses_keep_their_place_and_silence_only_its_time, pcm_faster_than_time_is_dropped,
       changing_the_codec_breaks_neither_sequence_nor_timeline,

@@ -105,6 +105,26 @@ static void phones_get_what_they_like_best(void)
 	sdp_free(offer);
 }
 
+/* meetecho/janus-gateway #214: one m-line for those who can encrypt, one for the rest. */
+static void of_two_audio_sections_the_usable_one_is_taken(void)
+{
+	static const char *const texts[] = {
+		HEAD "m=audio 4000 RTP/SAVP 8\r\nm=audio 4002 RTP/AVP 8\r\n",
+		HEAD "m=audio 4002 RTP/AVP 8\r\nm=audio 4000 RTP/SAVP 8\r\n",
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct sdp *offer = parsed(str_of(texts[i]));
+		struct sdp_terms terms = phone_terms();
+		struct sdp_stream stream;
+
+		REQUIRE(offer && sdp_negotiate(&terms, offer, &stream, NULL) == 0);
+		CHECK_EQ(stream.line, 1 - i);
+		CHECK_EQ(stream.port, 4002);
+		sdp_free(offer);
+	}
+}
+
 /* RFC 3264 §5.1: each side sends with the numbers of the other. */
 static void an_answer_may_use_other_numbers_than_our_offer(void)
 {
@@ -358,7 +378,7 @@ static void redundancy_is_that_of_the_agreed_codec(void)
 }
 
 TESTS(directions_meet_as_the_rfc_says, browsers_get_opus_and_their_own_numbers,
-      phones_get_what_they_like_best, an_answer_may_use_other_numbers_than_our_offer,
-      dtls_roles_fit_together_and_stay, hold_is_seen_in_both_its_forms,
-      packet_times_are_whole_tens_from_10_to_60, our_answer_fits_our_offer,
-      redundancy_is_that_of_the_agreed_codec)
+      phones_get_what_they_like_best, of_two_audio_sections_the_usable_one_is_taken,
+      an_answer_may_use_other_numbers_than_our_offer, dtls_roles_fit_together_and_stay,
+      hold_is_seen_in_both_its_forms, packet_times_are_whole_tens_from_10_to_60,
+      our_answer_fits_our_offer, redundancy_is_that_of_the_agreed_codec)

@@ -51,6 +51,8 @@ static void a_phone_that_offers_opus_has_it_relayed(void)
 	CHECK(talk(2, "", true)); /* one that does not, is translated for */
 	CHECK(fake_sessions[2].remote.media.send.codec == &codec_pcma);
 	CHECK(fake_sessions[3].remote.media.send.codec == &codec_opus);
+	struct side at_page = { .flow = &page }; /* and need not send more than it has */
+	CHECK(side_says(&at_page, "INVITE ", "maxplaybackrate=8000"));
 	unmake(&f);
 }
 

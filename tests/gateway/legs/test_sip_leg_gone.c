@@ -10,6 +10,7 @@ static void a_page_that_goes_while_it_rings_gives_up(void)
 	fake_flow_close(t.page.flow);
 	fake_advance(&two_net, 0);
 	CHECK_EQ(side_got(&t.phone, "CANCEL "), 1);
+	CHECK(side_says(&t.phone, "CANCEL ", "text=\"Page gone\""));
 	phone_says(&t, 487, "");
 	CHECK_EQ(t.ended, 1);
 	two_legs_stop(&t);
