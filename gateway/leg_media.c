@@ -198,6 +198,7 @@ int leg_media_answer(struct leg_media *m, struct str *out)
 
 	if (!m->ready || !m->remote)
 		return -EINVAL;
+	leg_media_refresh_fmtp(m);
 	fill_local(m);
 	m->local.is_answer = true;
 	m->local.n_formats = sdp_answer_formats(&terms, &m->stream, formats);

@@ -136,6 +136,9 @@ void leg_media_describe(const struct leg_media *m, char *text, size_t size);
 /* Lists all that the configuration and the plan allow this leg. */
 void leg_media_list_codecs(struct leg_media *m);
 
+/* Our a=fmtp of Opus says what holds now. */
+void leg_media_refresh_fmtp(struct leg_media *m);
+
 /* What to offer now, under the numbers that hold. RED stands before its codec, or Chromium
  * would not send it. Gives how many. */
 size_t leg_media_offered(struct leg_media *m, struct sdp_format out[LEG_MEDIA_FORMATS]);

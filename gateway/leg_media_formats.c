@@ -31,6 +31,8 @@ static struct str print_opus_fmtp(struct leg_media *m)
 	struct sdp_opus_policy policy = {
 		.max_playback_rate = m->config.max_playback_rate,
 		.max_average_bitrate = web ? m->config.config->media.browser_bitrate : 0,
+		/* What RED repairs already, FEC would take from the speech (tests/quality). */
+		.no_fec = m->remote && m->stream.redundancy.clock,
 	};
 	struct str fmtp = STR("");
 
@@ -115,6 +117,11 @@ void leg_media_limit(struct leg_media *m, const struct codec *const *codecs, siz
 void leg_media_set_playback_rate(struct leg_media *m, unsigned hz)
 {
 	m->config.max_playback_rate = hz < codec_opus.pcm_rate ? hz : 0;
+	leg_media_refresh_fmtp(m);
+}
+
+void leg_media_refresh_fmtp(struct leg_media *m)
+{
 	for (size_t i = 0; i < m->n_formats; i++)
 		if (m->codecs[i] == &codec_opus)
 			m->formats[i].fmtp = print_opus_fmtp(m);
@@ -234,6 +241,7 @@ size_t leg_media_offered(struct leg_media *m, struct sdp_format out[LEG_MEDIA_FO
 		put_first(m, m->follows ? place_of(m, m->follows) : m->stream.codec.ours);
 		keep_numbers(m);
 	}
+	leg_media_refresh_fmtp(m);
 	for (size_t i = 0; i < m->n_formats; i++)
 		if (sdp_format_is_red(&m->formats[i]))
 			red = &m->formats[i];

@@ -59,6 +59,35 @@ static void our_offer_lists_it_and_an_answer_may_leave_it_out(void)
 	leg_media_free(&m);
 }
 
+/* FEC besides would only take bits from the speech: who agreed on RED is asked for none, at
+ * once and later; who did not is asked for it. */
+static void with_it_no_fec_is_asked_for(void)
+{
+	make(&m, SDP_WEB);
+	set_local(&m);
+	REQUIRE(leg_media_take_offer(&m, sample("chromium-jssip-offer"), &cause) == 0);
+	REQUIRE(leg_media_answer(&m, &text) == 0);
+	CHECK(has(text, "a=fmtp:111 minptime=10;useinbandfec=0;"));
+	REQUIRE(leg_media_offer(&m, &text) == 0);
+	CHECK(has(text, "a=fmtp:111 minptime=10;useinbandfec=0;"));
+	leg_media_remote(&m, &remote);
+	CHECK(has(str_of(remote.peer_fmtp), "useinbandfec=1")); /* we still send it */
+	leg_media_free(&m);
+
+	make(&m, SDP_WEB);
+	set_local(&m);
+	REQUIRE(leg_media_offer(&m, &text) == 0);
+	CHECK(has(text, "a=fmtp:111 minptime=10;useinbandfec=1;"));
+	leg_media_free(&m);
+
+	make(&m, SDP_WEB);
+	set_local(&m);
+	REQUIRE(leg_media_take_offer(&m, sample("firefox-jssip-offer"), &cause) == 0);
+	REQUIRE(leg_media_answer(&m, &text) == 0);
+	CHECK(has(text, "a=fmtp:109 minptime=10;useinbandfec=1;"));
+	leg_media_free(&m);
+}
+
 /* A later offer of ours (a hold) says the same, or Chromium would stop. */
 static void it_stays_in_later_offers_under_its_number(void)
 {
@@ -162,7 +191,7 @@ static void the_bit_rate_is_said_to_browsers_only(void)
 	config->media.browser_bitrate = 0;
 }
 
-TESTS(red_stands_before_opus_and_is_heard_but_never_said,
+TESTS(with_it_no_fec_is_asked_for, red_stands_before_opus_and_is_heard_but_never_said,
       our_offer_lists_it_and_an_answer_may_leave_it_out, it_stays_in_later_offers_under_its_number,
       switched_off_it_is_not_listed, phones_never_see_it,
       without_it_in_the_offer_it_is_not_answered, the_bit_rate_is_said_to_browsers_only)

@@ -100,16 +100,16 @@ static void on_remote(struct call *call, char *words)
 {
 	char ufrag[257], pwd[257], hash[16], text[DTLS_FINGERPRINT_TEXT], role[8];
 	struct dtls_fingerprint fingerprint;
-	unsigned port, pt, rate;
+	unsigned port, pt, red_pt, rate, fec;
 
-	if (sscanf(words, "%256s %256s %15s %191s %7s %u %u %u", ufrag, pwd, hash, text, role,
-		   &port, &pt, &rate) != 8 ||
+	if (sscanf(words, "%256s %256s %15s %191s %7s %u %u %u %u %u", ufrag, pwd, hash, text, role,
+		   &port, &pt, &red_pt, &rate, &fec) != 10 ||
 	    dtls_fingerprint_parse(str_of(hash), str_of(text), &fingerprint) != 0)
 		quality_fail("remote: not understood");
 	call->lane.gateway = lane_address((uint16_t)port);
 	call->lane.has_gateway = true;
 	talker_set_remote(&call->talker, ufrag, pwd, &fingerprint, strcmp(role, "client") == 0,
-			  (uint8_t)pt, rate);
+			  (uint8_t)pt, (uint8_t)red_pt, rate, fec);
 }
 
 static void on_line(struct call *call, char *line)

@@ -21,6 +21,7 @@ const { values: given } = parseArgs({
 		only: { type: "string", default: "" },
 		points: { type: "string", default: "" },
 		srtp: { type: "string", default: "all" },
+		redundancy: { type: "boolean", default: false },
 		out: { type: "string", default: path.join(root, "build-gcc/quality") },
 	},
 });
@@ -59,7 +60,7 @@ async function measureSystem(key) {
 				for (let point; (point = waiting.shift()); ) {
 					const out = path.join(given.out, `${key}.${name(point)}`);
 					const network = { seed: given.seed, seconds: given.seconds, warm: given.warm, srtp: given.srtp, ...point.network };
-					results[point.name] = await measure({ system, program, number, phone, network, out }).catch((error) => {
+					results[point.name] = await measure({ system, program, number, phone, network, redundancy: given.redundancy, out }).catch((error) => {
 						console.log(`${key}: ${point.name}: ${error.message}`);
 						return undefined;
 					});

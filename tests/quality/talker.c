@@ -182,7 +182,7 @@ void talker_open(struct talker *t, uv_loop_t *loop, struct lane *lane, const str
 
 void talker_set_remote(struct talker *t, const char *ufrag, const char *pwd,
 		       const struct dtls_fingerprint *fingerprint, bool dtls_client, uint8_t pt,
-		       unsigned max_rate)
+		       uint8_t red_pt, unsigned max_rate, bool fec)
 {
 	struct ice_candidate candidate = {
 		.foundation = "1",
@@ -194,7 +194,9 @@ void talker_set_remote(struct talker *t, const char *ufrag, const char *pwd,
 	};
 
 	t->pt = pt;
+	t->red_pt = red_pt;
 	t->encoder = packets_encoder(0, max_rate);
+	opus_encoder_ctl(t->encoder, OPUS_SET_INBAND_FEC(fec));
 	if (dtls_new(&(struct dtls_config){ .context = t->context,
 					    .role = dtls_client ? DTLS_CLIENT : DTLS_SERVER,
 					    .remote = fingerprint,
@@ -224,8 +226,30 @@ static void report(struct talker *t)
 		ice_send(t->ice, bytes, n);
 }
 
+/* The packet behind the one before it, as RFC 2198 §3 has both; octets. */
+static size_t make_red(const struct talker *t, uint8_t *out)
+{
+	const struct packet *now = &t->sent.packet[t->sent.n - 1], *before = now - 1;
+	size_t n = 0;
+
+	if (t->sent.n > 1) {
+		out[n++] = 0x80 | t->pt;
+		out[n++] = FRAME >> 6;
+		out[n++] = (uint8_t)((FRAME & 0x3f) << 2 | before->n >> 8);
+		out[n++] = (uint8_t)before->n;
+	}
+	out[n++] = t->pt;
+	if (t->sent.n > 1) {
+		memcpy(out + n, before->bytes, before->n);
+		n += before->n;
+	}
+	memcpy(out + n, now->bytes, now->n);
+	return n + now->n;
+}
+
 static void say(struct talker *t)
 {
+	uint8_t red[2 * PACKETS_MOST + 8];
 	uint8_t bytes[RTP_MAX_PACKET + RTP_TAIL] __attribute__((aligned(8)));
 	struct packet *packet = &t->sent.packet[t->sent.n++];
 	int n = opus_encode(t->encoder, t->speech->pcm + t->said, FRAME, packet->bytes,
@@ -235,14 +259,15 @@ static void say(struct talker *t)
 		quality_fail(opus_strerror(n));
 	packet->n = (unsigned)n;
 	packet->lost = true; /* until the lane says otherwise */
-	int written = rtp_write(&(struct rtp_packet){ .marker = t->said == 0,
-						      .pt = t->pt,
-						      .seq = t->seq++,
-						      .timestamp = t->timestamp,
-						      .ssrc = t->ssrc,
-						      .payload = packet->bytes,
-						      .bytes = packet->n },
-				bytes, RTP_MAX_PACKET);
+	int written = rtp_write(
+		&(struct rtp_packet){ .marker = t->said == 0,
+				      .pt = t->red_pt ? t->red_pt : t->pt,
+				      .seq = t->seq++,
+				      .timestamp = t->timestamp,
+				      .ssrc = t->ssrc,
+				      .payload = t->red_pt ? red : packet->bytes,
+				      .bytes = t->red_pt ? make_red(t, red) : packet->n },
+		bytes, RTP_MAX_PACKET);
 	size_t size = (size_t)written;
 	if (written < 0 || dtls_srtp_protect_rtp(t->srtp, bytes, &size, sizeof(bytes)) != 0)
 		quality_fail("cannot make a packet");

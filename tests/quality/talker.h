@@ -25,10 +25,10 @@ struct talker {
 	struct OpusEncoder *encoder;
 	struct packets sent; /* their fate is put in by the lane */
 	size_t fates;
-	size_t said;	   /* samples */
-	uint64_t begun_us; /* when the first packet left; 0: not yet */
-	uint64_t next_us;  /* when the next one leaves */
-	uint8_t pt;
+	size_t said;	    /* samples */
+	uint64_t begun_us;  /* when the first packet left; 0: not yet */
+	uint64_t next_us;   /* when the next one leaves */
+	uint8_t pt, red_pt; /* red_pt 0: each packet is said once (RFC 2198) */
 	uint32_t ssrc, timestamp;
 	uint16_t seq;
 	double loss;	      /* 0..1 as reported, smoothed; < 0: nothing was reported */
@@ -41,11 +41,11 @@ struct talker {
 /* `speech` is borrowed, at 48 kHz; `profiles` are DTLS_OFFER_*. Ends the program when something cannot be had. */
 void talker_open(struct talker *talker, uv_loop_t *loop, struct lane *lane,
 		 const struct sound *speech, unsigned profiles);
-/* What the answer said; `max_rate` is its maxplaybackrate or 0. The gateway is at
- * lane->gateway. */
+/* What the answer said; `max_rate` is its maxplaybackrate or 0, `red_pt` is RED's payload
+ * type if it stands before Opus, or 0; `fec` is its useinbandfec. The gateway is at lane->gateway. */
 void talker_set_remote(struct talker *talker, const char *ufrag, const char *pwd,
 		       const struct dtls_fingerprint *fingerprint, bool dtls_client, uint8_t pt,
-		       unsigned max_rate);
+		       uint8_t red_pt, unsigned max_rate, bool fec);
 /* A packet each 20 ms until the speech is over, then `done`. */
 void talker_talk(struct talker *talker);
 void talker_close(struct talker *talker); /* the loop must run until `closed` */
