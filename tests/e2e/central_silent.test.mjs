@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import dgram from "node:dgram";
 import { after } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { startKamailio } from "./kamailio.mjs";
 import { freePorts } from "./ports.mjs";
-import { ACCOUNTS, setScene } from "./scene.mjs";
+import { ACCOUNTS, assertHeard, setScene } from "./scene.mjs";
+import { BROWSER_HZ, PHONE_HZ, tail } from "./tone.mjs";
 
 const silent = [];
 let kamailio;
@@ -42,6 +44,9 @@ scene.test("a page signs in and calls all the same, and soon without delay", asy
 	await desk.waitFor("CALL_ESTABLISHED", { ms: 5_000 });
 	await alice.waitFor("talking");
 	assert.ok(Date.now() - begun < 5_000, `${Date.now() - begun} ms`);
+	await delay(2500); // longer than a target is waited for: a running call has nothing to do with them
+	assertHeard(await alice.hear(1000), PHONE_HZ, [BROWSER_HZ]);
+	assertHeard(tail(desk.heard(), 1), BROWSER_HZ, [PHONE_HZ]);
 	for (const { heard } of silent) assert.ok(heard.includes("OPTIONS"));
 	await alice.hangUp();
 	await desk.waitFor("CALL_CLOSED");
