@@ -22,6 +22,11 @@ enum {
 
 _Static_assert(BASE64 + 1 + 2 * MAC + 1 <= ICE_TOKEN_TEXT, "every token fits");
 
+static bool is_plain(char c)
+{
+	return isalnum((unsigned char)c) || (c && strchr("-._~@+", c));
+}
+
 int ice_name(struct str identity, char name[ICE_MOST_NAME + 1])
 {
 	struct writer w;
@@ -31,12 +36,12 @@ int ice_name(struct str identity, char name[ICE_MOST_NAME + 1])
 		identity = str_skip(identity, 4);
 	writer_init(&w, name, ICE_MOST_NAME + 1);
 	for (size_t i = 0; i < identity.n; i++) {
-		unsigned char c = (unsigned char)identity.p[i];
+		char c = identity.p[i];
 
-		if (isalnum(c) || (c && strchr("-._~@+", c)))
-			writer_char(&w, (char)c);
+		if (is_plain(c))
+			writer_char(&w, c);
 		else
-			writer_printf(&w, "%%%02X", (unsigned)c);
+			writer_printf(&w, "%%%02X", (unsigned)(unsigned char)c);
 	}
 	writer_char(&w, '\0');
 	return writer_end(&w, &whole) == 0 && whole.n > 1 ? 0 : -EMSGSIZE;
@@ -85,11 +90,20 @@ int ice_token_make(const struct ice_servers *servers, const struct ice_claim *cl
 	return writer_end(&w, &what) == 0 ? 0 : -EIO;
 }
 
+/* Of a name that ice_name() made; another gateway may be of another mind. */
+static bool is_name(struct str text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (!is_plain(text.p[i]) && text.p[i] != '%')
+			return false;
+	return !str_empty(text);
+}
+
 static bool parse_claim(struct str text, struct ice_claim *claim)
 {
 	return str_to_u64(str_cut(&text, ':'), 0, UINT64_MAX, &claim->until_s) &&
 	       str_to_u64(str_cut(&text, ':'), 0, UINT64_MAX, &claim->boot) &&
-	       str_to_u64(str_cut(&text, ':'), 0, UINT64_MAX, &claim->flow) && !str_empty(text) &&
+	       str_to_u64(str_cut(&text, ':'), 0, UINT64_MAX, &claim->flow) && is_name(text) &&
 	       str_copy(text, claim->name, sizeof(claim->name)) == 0;
 }
 
