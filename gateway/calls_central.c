@@ -182,14 +182,6 @@ static struct str plain_display(struct str display, char *mem, size_t cap)
 	return writer_end(&w, &out) == 0 ? out : STR("");
 }
 
-/* Who calls, as far as the registrar lets him say so. */
-static struct str address_of(const struct sip_uri *uri)
-{
-	bool sip = str_ieq(uri->scheme, STR("sip")) || str_ieq(uri->scheme, STR("sips"));
-
-	return sip && uri->headers.n == 0 ? uri->text : STR("sip:anonymous@anonymous.invalid");
-}
-
 static void from_registrar(struct calls *calls, struct sip_server_tx *tx, struct sip_msg *request)
 {
 	struct sip_flow *to = NULL;
@@ -213,14 +205,14 @@ static void from_registrar(struct calls *calls, struct sip_server_tx *tx, struct
 		calls_refuse(tx, &too_many);
 		return;
 	}
-	r = calls_begin(calls, tx, request, address_of(&request->from.uri), edge_identity(to));
+	r = calls_begin(calls, tx, request, edge_asker(request), edge_identity(to));
 	if (!r)
 		return;
 	r->called = to->id;
 	call_by(r, &(struct sip_leg_target){
 			   .flow = to,
 			   .uri = request->uri_text,
-			   .from_uri = address_of(&request->from.uri),
+			   .from_uri = edge_asker(request),
 			   .from_display = plain_display(request->from.display, mem, sizeof(mem)),
 			   .to_uri = edge_identity(to),
 			   .near = r->caller->session,

@@ -20,6 +20,7 @@ struct central {
 	struct sip_resolver *resolver; /* NULL: no name was asked for yet */
 	struct targets *targets;
 	struct edge *edge;
+	struct standalone *standalone;
 	struct timer rotate;
 	struct log_rate held_back;
 };
@@ -119,6 +120,23 @@ static int load_keys(struct central *c)
 	return err;
 }
 
+static int start_standalone(struct central *c)
+{
+	const struct config *settings = c->config.config;
+	bool listed = settings->registrar.realms.n > 0;
+
+	return standalone_new(
+		&(struct standalone_config){
+			.endpoint = c->config.endpoint,
+			.edge = c->edge,
+			.targets = c->targets,
+			.realms = listed ? (const char *const *)settings->registrar.realms.list
+					 : (const char *const *)&settings->registrar.realm,
+			.n_realms = listed ? settings->registrar.realms.n : 1,
+		},
+		&c->standalone);
+}
+
 int central_new(const struct central_config *config, struct central **out)
 {
 	const struct config *settings = config->config;
@@ -158,6 +176,8 @@ int central_new(const struct central_config *config, struct central **out)
 				.arg = c,
 			},
 			&c->edge);
+	if (!err)
+		err = start_standalone(c);
 	if (err) {
 		central_free(c);
 		return err;
@@ -170,6 +190,7 @@ void central_free(struct central *c)
 {
 	if (!c)
 		return;
+	standalone_free(c->standalone);
 	edge_free(c->edge);
 	targets_free(c->targets);
 	if (c->resolver)
@@ -188,6 +209,11 @@ void central_start(struct central *c)
 struct edge *central_edge(struct central *c)
 {
 	return c->edge;
+}
+
+struct standalone *central_standalone(struct central *c)
+{
+	return c->standalone;
 }
 
 struct targets *central_targets(struct central *c)

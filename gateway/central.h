@@ -1,9 +1,10 @@
 /* central.h: mode central put together: the registrar's targets, the keys of the flow
- * tokens and the edge that REGISTERs pass. Signalling loop. */
+ * tokens, the edge that REGISTERs pass and what stands alone. Signalling loop. */
 #pragma once
 
 #include "gateway/config.h"
 #include "gateway/edge.h"
+#include "gateway/standalone.h"
 
 struct central;
 
@@ -24,6 +25,7 @@ void central_free(struct central *central);  /* while its loop runs; NULL is fin
 void central_start(struct central *central); /* once sockets are open */
 
 struct edge *central_edge(struct central *central);
+struct standalone *central_standalone(struct central *central);
 struct targets *central_targets(struct central *central);
 
 /* Is this OPTIONS of the registrar for a page? 200: it is there; 403, 430: with a token

@@ -482,3 +482,11 @@ unsigned edge_route(struct edge *e, const struct sip_flow *from, const struct si
 	*out = flow;
 	return 200;
 }
+
+struct str edge_asker(const struct sip_msg *request)
+{
+	const struct sip_uri *uri = &request->from.uri;
+	bool sip = str_ieq(uri->scheme, STR("sip")) || str_ieq(uri->scheme, STR("sips"));
+
+	return sip && uri->headers.n == 0 ? uri->text : STR("sip:anonymous@anonymous.invalid");
+}

@@ -58,6 +58,10 @@ void edge_flow_closed(struct edge *edge, struct sip_flow *flow);
  * empty if none. Borrowed until the next one. */
 struct str edge_identity(const struct sip_flow *flow);
 
+/* Who asks, as far as the registrar lets him say so: the From of a request of its, or an
+ * anonymous address; borrowed from the request. */
+struct str edge_asker(const struct sip_msg *request);
+
 /* What Service-Route said for that flow: whole elements, borrowed likewise. */
 const struct str *edge_routes(const struct sip_flow *flow, size_t *n);
 

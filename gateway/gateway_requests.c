@@ -7,6 +7,9 @@
 #include "gateway/retry_after.h"
 #include "gateway/trace.h"
 
+#define ALLOW  "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, REGISTER"
+#define ACCEPT "Accept: application/sdp\r\n"
+
 /* A dispatcher that asks is told in time that we are about to end; a page is not: it
  * would take its connection for dead. */
 static void answer_options(const struct gateway *g, struct sip_server_tx *tx,
@@ -22,9 +25,8 @@ static void answer_options(const struct gateway *g, struct sip_server_tx *tx,
 	else if (status == 404 || status == 200)
 		answer = (struct sip_answer){
 			.status = 200,
-			.headers = STR("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, "
-				       "UPDATE, INFO, REGISTER\r\n"
-				       "Accept: application/sdp\r\n"),
+			.headers = g->central ? STR("Allow: " ALLOW ", MESSAGE\r\n" ACCEPT)
+					      : STR("Allow: " ALLOW "\r\n" ACCEPT),
 		};
 	sip_respond(tx, &answer);
 }
@@ -56,6 +58,10 @@ static void on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *requ
 		sip_respond(tx, &(struct sip_answer){ .status = 503 });
 		return;
 	}
+	if (g->central && standalone_takes(sip_server_tx_flow(tx), request)) {
+		standalone_request(central_standalone(g->central), tx, request);
+		return;
+	}
 	switch (request->method) {
 	case SIP_INVITE:
 		calls_invite(g->calls, tx, request);
@@ -72,11 +78,14 @@ static void on_request(void *arg, struct sip_server_tx *tx, struct sip_msg *requ
 		answer_options(g, tx, request);
 		break;
 	default:
-		sip_respond(tx, &(struct sip_answer){
-					.status = 405,
-					.headers = STR("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, "
-						       "REGISTER\r\n"),
-				});
+		sip_respond(tx,
+			    &(struct sip_answer){
+				    .status = 405,
+				    .headers = g->central ? STR("Allow: INVITE, ACK, BYE, CANCEL, "
+								"OPTIONS, REGISTER, MESSAGE\r\n")
+							  : STR("Allow: INVITE, ACK, BYE, CANCEL, "
+								"OPTIONS, REGISTER\r\n"),
+			    });
 	}
 }
 

@@ -207,6 +207,28 @@ scene.test("the keys of the tokens are the owner's only, and are not in the log"
 	assert.ok(!scene.gateway.log.includes(secret));
 });
 
+scene.test("a page's MESSAGE reaches the other page through Kamailio, in its own name; other methods are 405", async () => {
+	const [alice, bob] = [await ws("alice"), await ws("bob")];
+	for (const client of [alice, bob]) assert.equal((await client.register()).status, 200);
+	const headers = { "Content-Type": "text/plain;charset=UTF-8", From: `"The boss" <sip:boss@hookswitch>;tag=${alice.tag}` };
+	const uri = "sip:bob@hookswitch";
+	const answer = alice.askWithDigest("MESSAGE", { uri, headers, body: "Grüße" });
+	const request = await bob.waitForRequest("MESSAGE");
+	assert.match(request.header("from"), /^<sip:alice@hookswitch>;tag=/);
+	assert.equal(request.header("content-type"), "text/plain;charset=UTF-8");
+	assert.equal(request.body, "Grüße");
+	for (const name of ["authorization", "proxy-authorization", "route"]) assert.equal(request.header(name), undefined);
+	bob.respond(request, 200);
+	assert.equal((await answer).status, 200);
+
+	assert.equal((await alice.askWithDigest("MESSAGE", { uri, headers, body: "x", password: "wrong" })).status, 407);
+	assert.equal((await alice.askWithDigest("MESSAGE", { uri: "sip:1001@hookswitch", headers, body: "x" })).status, 480);
+	assert.equal((await alice.ask("OPTIONS", { uri })).header("server"), "Hookswitch/0.1.0");
+	const refused = await alice.ask("PUBLISH", { uri });
+	assert.equal(refused.status, 405);
+	assert.match(refused.header("allow"), /\bMESSAGE\b/);
+});
+
 /* An SDP that a gateway accepts of a browser; nobody speaks behind it. */
 async function offer() {
 	const page = await scene.page();
