@@ -14,8 +14,9 @@ const SAMPLE = fileURLToPath(new URL("../../examples/cluster/kamailio.cfg", impo
 /** @param accounts { user: password }
  *  @param dispatcher lines of its list of trusted addresses; those of this machine are gateways
  *  @param tls { certificate, key }, PEM files: it listens with TLS, too, at `tlsPort`
+ *  @param defines { NAME: text } for its local configuration
  *  @returns a Kamailio that listens; stop() it */
-export async function startKamailio({ accounts = {}, port, tls, dispatcher = ["3 sip:127.0.0.1"] } = {}) {
+export async function startKamailio({ accounts = {}, port, tls, dispatcher = ["3 sip:127.0.0.1"], defines = {} } = {}) {
 	if (!existsSync(PROGRAM)) throw new Error("no kamailio: install Debian's package kamailio or set KAMAILIO");
 	const database = await startDatabase({ accounts });
 	const kamailio = new Kamailio(tempFolder("kamailio"), port ?? (await freePorts(1)), database);
@@ -38,6 +39,7 @@ export async function startKamailio({ accounts = {}, port, tls, dispatcher = ["3
 			: []),
 		`#!define DB_URL "${database.url}"`,
 		`#!define DISPATCHER_LIST "${path.join(kamailio.folder, "dispatcher.list")}"`,
+		...Object.entries(defines).map(([name, text]) => `#!define ${name} "${text}"`),
 	]);
 	file("kamailio.cfg", [`import_file "kamailio-local.cfg"`, `include_file "${SAMPLE}"`]);
 	mkdirSync(path.join(kamailio.folder, "run"));

@@ -27,13 +27,14 @@ export function parseSip(text) {
 	};
 }
 
-/** Over UDP, from a port of its own on 127.0.0.1.
- * @param server the gateway's port
+/** Over UDP, from a port of its own.
+ * @param server the gateway's port on 127.0.0.1
+ * @param host its own address
  * @returns a SipClient */
-export async function openUdp(server, { user = "1000", password = "", domain = "hookswitch", port = 0 } = {}) {
+export async function openUdp(server, { user = "1000", password = "", domain = "hookswitch", host = "127.0.0.1", port = 0 } = {}) {
 	const socket = dgram.createSocket("udp4").unref();
-	await new Promise((resolve, reject) => socket.once("error", reject).bind(port, "127.0.0.1", resolve));
-	const address = `127.0.0.1:${socket.address().port}`;
+	await new Promise((resolve, reject) => socket.once("error", reject).bind(port, host, resolve));
+	const address = `${host}:${socket.address().port}`;
 	const client = new SipClient(
 		{
 			via: `UDP ${address}`,
