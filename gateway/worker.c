@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 struct worker {
 	/* set once */
@@ -201,7 +202,10 @@ void worker_post(struct worker *worker, struct worker_command *command)
 static void run(void *arg)
 {
 	struct worker *worker = arg;
+	char name[16];
 
+	snprintf(name, sizeof(name), "media-%u", worker->config.index);
+	prctl(PR_SET_NAME, name); /* for top -H and profilers */
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 }
 

@@ -65,6 +65,8 @@ static void check_established(struct call *c)
 		return;
 	c->established = true;
 	c->load->result.established++;
+	c->load->result.established_also += c->load->o.page_also &&
+					    c->page.codec == c->load->o.page_also;
 	if (c->load->o.hold > 0)
 		c->end_ns = uv_hrtime() + (uint64_t)(c->load->o.hold * 1e9);
 }
@@ -126,7 +128,11 @@ static void say_why(struct call *c, const struct sip_end *end)
 	};
 	char why[80];
 
-	snprintf(why, sizeof(why), "INVITE %s %u", kinds[end->kind], end->status);
+	bool later = end->kind == SIP_END_REFUSED && end->msg &&
+		     !str_empty(sip_msg_header_named(end->msg, STR("Retry-After")));
+
+	snprintf(why, sizeof(why), "INVITE %s %u%s", kinds[end->kind], end->status,
+		 later ? ", Retry-After" : "");
 	count_failure(c, why);
 }
 
@@ -160,8 +166,8 @@ static const struct tape *tape_for(struct call *c, const struct sdp_media *answe
 	struct load *load = c->load;
 	uint32_t rate = 0;
 
-	if (load->o.page_codec != &codec_opus)
-		return &load->page_tape;
+	if (c->page.codec != &codec_opus)
+		return c->page.codec == load->o.page_also ? &load->also_tape : &load->page_tape;
 	for (size_t i = 0; i < answer->n_codecs; i++)
 		if (str_ieq(answer->codecs[i].name, STR("opus")))
 			rate = sdp_fmtp_u32(answer->codecs[i].fmtp, STR("maxplaybackrate"), 8000,
@@ -284,6 +290,7 @@ void call_start(struct load *load, struct user *user)
 		.fingerprint = &load->fingerprint,
 		.codec = load->o.page_codec,
 		.pt = load->o.page_codec == &codec_opus ? 111 : load->o.page_codec->static_pt,
+		.also = load->o.page_also,
 		.silent = !load->o.media,
 	};
 	user->call = c;
@@ -406,6 +413,24 @@ unsigned calls_established(const struct load *load)
 	for (const struct call *c = load->calls; c; c = c->next)
 		n += c->established && !c->ending;
 	return n;
+}
+
+void calls_watch(struct load *load, bool on)
+{
+	for (struct call *c = load->calls; c; c = c->next) {
+		struct stream *streams[] = { &c->phone.stream, &c->page.stream };
+
+		if (!c->established || c->page.codec != load->o.page_codec)
+			continue;
+		for (size_t i = 0; i < 2; i++) {
+			streams[i]->clock = i ? c->page.codec->rtp_clock
+					      : load->o.phone_codec->rtp_clock;
+			streams[i]->watched = on;
+			if (!on)
+				stream_lateness(streams[i], i ? &load->result.late_to_page_ms
+							      : &load->result.late_to_phone_ms);
+		}
+	}
 }
 
 void calls_count_media(struct load *load)

@@ -18,7 +18,7 @@ uint32_t load_random(struct load *load)
 	return (uint32_t)(load->random >> 32);
 }
 
-_Noreturn static void die(const char *what)
+_Noreturn void load_die(const char *what)
 {
 	fprintf(stderr, "load: %s\n", what);
 	exit(2);
@@ -101,7 +101,7 @@ static struct sip_endpoint *endpoint(struct load *load, const struct sip_endpoin
 							    .now_ms = uv_now(&load->loop),
 							    .max_transactions = 500000 },
 			     &out) != 0)
-		die("out of memory");
+		load_die("out of memory");
 	sip_endpoint_timers(out)->clock = loop_now;
 	sip_endpoint_timers(out)->clock_arg = &load->loop;
 	return out;
@@ -116,6 +116,8 @@ static void make_tapes(struct load *load)
 		tape_make(&load->opus[i], &speech, &codec_opus, rates[i]);
 	if (load->o.page_codec != &codec_opus)
 		tape_make(&load->page_tape, &speech, load->o.page_codec, 0);
+	if (load->o.page_also)
+		tape_make(&load->also_tape, &speech, load->o.page_also, 0);
 	/* The phone says something else. */
 	sound_free(&speech);
 	speech = speech_new(load->o.seed + 1, load->o.speech_seconds);
@@ -136,7 +138,7 @@ static void load_open(struct load *load)
 	load->samples_left = load->o.samples;
 	if (uv_loop_init(&load->loop) != 0 || dtls_certificate_new(NULL, &load->certificate) != 0 ||
 	    dtls_context_new(load->certificate, load->o.srtp, &load->dtls) != 0)
-		die("out of memory");
+		load_die("out of memory");
 	dtls_certificate_fingerprint(load->certificate, &load->fingerprint);
 	if (load->o.secure) { /* the gateway's certificate is its own */
 		load->tls = SSL_CTX_new(TLS_client_method());
@@ -146,7 +148,7 @@ static void load_open(struct load *load)
 	load->pages = endpoint(load, &page_events);
 	load->phones = endpoint(load, &phone_events);
 	if (sip_udp_listen(load->phones, &load->loop, &load->o.phone, &load->udp) != 0)
-		die("the phones' SIP port is taken");
+		load_die("the phones' SIP port is taken");
 	uv_timer_init(&load->loop, &load->sip_timer);
 	uv_timer_init(&load->loop, &load->tick);
 	uv_prepare_init(&load->loop, &load->prepare);
@@ -155,7 +157,7 @@ static void load_open(struct load *load)
 	uv_timer_start(&load->tick, on_tick, TICK_MS, TICK_MS);
 	load->users = calloc(load->o.users, sizeof(*load->users));
 	if (!load->users)
-		die("out of memory");
+		load_die("out of memory");
 }
 
 /* ---- phases ---- */
@@ -189,7 +191,7 @@ static void connect_users(struct load *load)
 	RUN_UNTIL(load, users_ready(load, load->o.users) == load->o.users, 10000);
 	if (users_ready(load, load->o.users) < load->o.users) {
 		result_print(&load->result, load->o.mode, false);
-		die("not all browsers are connected");
+		load_die("not all browsers are connected");
 	}
 	load->result.registered = load->result.register_requests = 0;
 	series_free(&load->result.register_ms);
@@ -220,6 +222,26 @@ static void end_calls(struct load *load)
 	look(load, &load->result.memory_after, &load->result.descriptors_after);
 }
 
+/* More calls than there is room for, by browsers that are not in one, while others talk. */
+static void knock(struct load *load)
+{
+	uint64_t start = uv_hrtime();
+	unsigned most = (unsigned)(load->o.knock * load->o.seconds), next = 0;
+
+	for (unsigned n = 0; n < most;) {
+		while (n < most && n < due(start, load->o.knock)) {
+			for (unsigned i = 0; i < load->o.users && load->users[next].call; i++)
+				next = (next + 1) % load->o.users;
+			if (!load->users[next].call)
+				call_start(load, &load->users[next]);
+			n++;
+		}
+		uv_run(&load->loop, UV_RUN_ONCE);
+	}
+	RUN_UNTIL(load, load->result.established + load->result.failed >= load->result.attempted,
+		  2000);
+}
+
 /* So many calls at once, measured while all of them talk. */
 static void mode_calls(struct load *load)
 {
@@ -232,11 +254,16 @@ static void mode_calls(struct load *load)
 		uv_run(&load->loop, UV_RUN_ONCE);
 	}
 	RUN_UNTIL(load, r->established + r->failed >= load->o.calls, 12000);
-	RUN_UNTIL(load, false, 3000);
+	RUN_UNTIL(load, false, 2000);
 	double before = server_cpu_ms(&load->server);
 	start = uv_hrtime();
 	unsigned talking = calls_established(load);
-	RUN_UNTIL(load, false, load->o.seconds * 1000);
+	calls_watch(load, true);
+	if (load->o.knock > 0)
+		knock(load);
+	else
+		RUN_UNTIL(load, false, load->o.seconds * 1000);
+	calls_watch(load, false);
 	r->seconds = (double)(uv_hrtime() - start) / 1e9;
 	r->cpu_ms = server_cpu_ms(&load->server) - before;
 	r->call_seconds = r->seconds * (talking + calls_established(load)) / 2.0;
@@ -330,7 +357,7 @@ static const struct {
 	{ "idle", mode_idle, false },
 };
 
-static int run(struct load *load)
+int load_run(struct load *load)
 {
 	load_open(load);
 	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
@@ -347,209 +374,5 @@ static int run(struct load *load)
 		result_print(&load->result, load->o.mode, load->o.json);
 		return load->result.failed || load->result.register_failed ? 1 : 0;
 	}
-	die("modes are calls, churn, register and idle");
-}
-
-/* ---- options ---- */
-
-static const struct codec *codec_named(const char *name)
-{
-	for (size_t i = 0; codec_at(i); i++)
-		if (str_ieq(str_of(name), str_of(codec_at(i)->name)))
-			return codec_at(i);
-	die("codecs are opus, G722, PCMA and PCMU");
-}
-
-static void address(const char *text, struct sip_addr *out)
-{
-	if (sip_addr_parse(str_of(text), 0, out) != 0)
-		die("addresses are IP:PORT");
-}
-
-static double amount(const char *text)
-{
-	char *end;
-	double value = strtod(text, &end);
-
-	if (*end || end == text || value < 0)
-		die("not a number");
-	return value;
-}
-
-enum {
-	WS = 256,
-	WSS,
-	PHONE,
-	PAGE_CODEC,
-	PHONE_CODEC,
-	SRTP,
-	NO_MEDIA,
-	NO_REGISTER,
-	CALLS,
-	USERS,
-	FIRST_USER,
-	RATE,
-	CONNECT_RATE,
-	SECONDS,
-	HOLD,
-	SAMPLES,
-	SEED,
-	PREFIX,
-	PASSWORD,
-	DOMAIN_,
-	NUMBER,
-	PID,
-	SETTLE,
-	JSON,
-};
-
-static const struct option long_options[] = {
-	{ "ws", 1, NULL, WS },
-	{ "wss", 1, NULL, WSS },
-	{ "phone", 1, NULL, PHONE },
-	{ "page-codec", 1, NULL, PAGE_CODEC },
-	{ "phone-codec", 1, NULL, PHONE_CODEC },
-	{ "srtp", 1, NULL, SRTP },
-	{ "no-media", 0, NULL, NO_MEDIA },
-	{ "no-register", 0, NULL, NO_REGISTER },
-	{ "calls", 1, NULL, CALLS },
-	{ "users", 1, NULL, USERS },
-	{ "first-user", 1, NULL, FIRST_USER },
-	{ "rate", 1, NULL, RATE },
-	{ "connect-rate", 1, NULL, CONNECT_RATE },
-	{ "seconds", 1, NULL, SECONDS },
-	{ "hold", 1, NULL, HOLD },
-	{ "samples", 1, NULL, SAMPLES },
-	{ "seed", 1, NULL, SEED },
-	{ "prefix", 1, NULL, PREFIX },
-	{ "password", 1, NULL, PASSWORD },
-	{ "domain", 1, NULL, DOMAIN_ },
-	{ "number", 1, NULL, NUMBER },
-	{ "pid", 1, NULL, PID },
-	{ "settle", 1, NULL, SETTLE },
-	{ "json", 0, NULL, JSON },
-	{ NULL, 0, NULL, 0 },
-};
-
-static void set_option(struct load *load, int option, const char *value)
-{
-	struct options *o = &load->o;
-
-	switch (option) {
-	case WS:
-	case WSS:
-		o->secure = option == WSS;
-		address(value, &o->web);
-		break;
-	case PHONE:
-		address(value, &o->phone);
-		break;
-	case PAGE_CODEC:
-		o->page_codec = codec_named(value);
-		break;
-	case PHONE_CODEC:
-		o->phone_codec = codec_named(value);
-		break;
-	case SRTP:
-		o->srtp = strcmp(value, "gcm") == 0  ? DTLS_OFFER_GCM
-			  : strcmp(value, "cm") == 0 ? DTLS_OFFER_CM
-						     : DTLS_OFFER_ALL;
-		break;
-	case NO_MEDIA:
-		o->media = false;
-		break;
-	case NO_REGISTER:
-		o->register_first = false;
-		break;
-	case CALLS:
-		o->calls = (unsigned)amount(value);
-		break;
-	case USERS:
-		o->users = (unsigned)amount(value);
-		break;
-	case FIRST_USER:
-		o->first_user = (unsigned)amount(value);
-		break;
-	case RATE:
-		o->rate = amount(value);
-		break;
-	case CONNECT_RATE:
-		o->connect_rate = amount(value);
-		break;
-	case SECONDS:
-		o->seconds = amount(value);
-		break;
-	case HOLD:
-		o->hold = amount(value);
-		break;
-	case SAMPLES:
-		o->samples = (unsigned)amount(value);
-		break;
-	case SEED:
-		o->seed = (uint64_t)amount(value);
-		break;
-	case PREFIX:
-		o->prefix = value;
-		break;
-	case PASSWORD:
-		o->password = value;
-		break;
-	case DOMAIN_:
-		o->domain = value;
-		break;
-	case NUMBER:
-		o->number = value;
-		break;
-	case PID:
-		server_add(&load->server, (int)amount(value));
-		break;
-	case SETTLE:
-		o->settle = amount(value);
-		break;
-	case JSON:
-		o->json = true;
-		break;
-	default:
-		die("see tests/load/README.md");
-	}
-}
-
-int main(int argc, char **argv)
-{
-	static struct load load;
-	int option;
-
-	load.o = (struct options){
-		.page_codec = &codec_opus,
-		.phone_codec = &codec_pcma,
-		.srtp = DTLS_OFFER_ALL,
-		.media = true,
-		.register_first = true,
-		.calls = 10,
-		.rate = 20,
-		.connect_rate = 200,
-		.seconds = 10,
-		.samples = 4,
-		.settle = 3,
-		.speech_seconds = 20,
-		.seed = 1,
-		.prefix = "u",
-		.password = "load",
-		.domain = "hookswitch",
-		.number = "2000",
-	};
-	address("127.0.0.1:45060", &load.o.phone);
-	if (argc < 2)
-		die("see tests/load/README.md");
-	load.o.mode = argv[1];
-	optind = 2;
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-		set_option(&load, option, optarg);
-	if (!load.o.web.sa.any.sa_family)
-		die("--ws IP:PORT or --wss IP:PORT is missing");
-	if (!load.o.users)
-		load.o.users = load.o.calls;
-	if (load.o.calls > load.o.users && strcmp(load.o.mode, "calls") == 0)
-		load.o.users = load.o.calls;
-	return run(&load);
+	load_die("modes are calls, churn, register and idle");
 }

@@ -17,11 +17,13 @@ struct options {
 	bool secure;
 	struct sip_addr phone; /* our SIP for phones */
 	const struct codec *page_codec, *phone_codec;
-	unsigned srtp; /* DTLS_OFFER_* */
-	bool media;    /* false: signalling alone */
+	const struct codec *page_also; /* offered behind page_codec; NULL: nothing */
+	unsigned srtp;		       /* DTLS_OFFER_* */
+	bool media;		       /* false: signalling alone */
 	bool register_first;
 	unsigned calls, users, first_user;
 	double rate, connect_rate; /* per second */
+	double knock;		   /* calls per second beyond those that talk */
 	double seconds, hold, settle;
 	unsigned samples; /* calls whose sound is compared */
 	unsigned speech_seconds;
@@ -57,6 +59,7 @@ struct load {
 	struct dtls_fingerprint fingerprint;
 	struct tape opus[LOAD_OPUS_TAPES]; /* of a page that speaks Opus */
 	struct tape page_tape;		   /* of one that does not */
+	struct tape also_tape;		   /* of one that was answered page_also */
 	struct tape phone_tape;
 	struct user *users;
 	struct call *calls; /* a list */
@@ -68,6 +71,9 @@ struct load {
 };
 
 uint32_t load_random(struct load *load);
+/* One load as its options say, and its result printed; the program's exit code. */
+int load_run(struct load *load);
+_Noreturn void load_die(const char *why);
 
 /* ---- users (user.c) ---- */
 
@@ -85,5 +91,7 @@ void call_arrived(struct load *load, struct sip_server_tx *tx, struct sip_msg *r
 /* Ends those whose time is over; `all`: every one, by mixed ends. */
 void calls_end(struct load *load, bool all);
 unsigned calls_established(const struct load *load);
+/* From now on, or no longer: how late is each packet of the calls there are? */
+void calls_watch(struct load *load, bool on);
 /* Counts packets and loss of the calls there are into the result. */
 void calls_count_media(struct load *load);

@@ -183,9 +183,12 @@ struct str page_offer(const struct page *p, char *mem, size_t cap)
 	writer_printf(&w,
 		      "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
 		      "a=group:BUNDLE 0\r\na=msid-semantic: WMS stream\r\n"
-		      "m=audio 9 UDP/TLS/RTP/SAVPF %u %u\r\nc=IN IP4 0.0.0.0\r\n"
-		      "a=rtcp:9 IN IP4 0.0.0.0\r\n",
-		      p->pt, opus ? 110 : 126);
+		      "m=audio 9 UDP/TLS/RTP/SAVPF %u",
+		      p->pt);
+	if (p->also)
+		writer_printf(&w, " %u", p->also->static_pt);
+	writer_printf(&w, " %u\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n",
+		      opus ? 110 : 126);
 	writer_printf(&w,
 		      "a=candidate:1 1 udp 2122260223 127.0.0.1 %u typ host generation 0 "
 		      "network-id 1\r\n",
@@ -204,6 +207,9 @@ struct str page_offer(const struct page *p, char *mem, size_t cap)
 	else
 		writer_printf(&w, "a=rtpmap:%u %s/%u\r\na=rtpmap:126 telephone-event/8000\r\n",
 			      p->pt, p->codec->name, p->codec->rtp_clock);
+	if (p->also)
+		writer_printf(&w, "a=rtpmap:%u %s/%u\r\n", p->also->static_pt, p->also->name,
+			      p->also->rtp_clock);
 	writer_printf(&w, "a=ssrc:%u cname:page\r\na=ssrc:%u msid:stream track\r\n", p->stream.ssrc,
 		      p->stream.ssrc);
 	writer_end(&w, &out);
@@ -233,6 +239,10 @@ int page_answer(struct page *p, const struct sdp_media *answer)
 		return 0;
 	if (answer->n_fingerprints < 1 || !first_path(answer, &remote))
 		return -EBADMSG;
+	if (p->also && answer->n_codecs && answer->codecs[0].pt == p->also->static_pt) {
+		p->codec = p->also;
+		p->pt = p->also->static_pt;
+	}
 	fingerprint.n = answer->fingerprints[0].n;
 	memcpy(fingerprint.bytes, answer->fingerprints[0].bytes, fingerprint.n);
 	int err = dtls_new(

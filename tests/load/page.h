@@ -20,9 +20,10 @@ struct page {
 	uv_loop_t *loop;
 	const struct dtls_context *context;
 	const struct dtls_fingerprint *fingerprint;
-	const struct codec *codec;
+	const struct codec *codec; /* offered, then the one answered */
 	uint8_t pt;
-	bool silent; /* no ICE, no media: signalling alone */
+	const struct codec *also; /* offered behind it, by its static type; NULL: nothing */
+	bool silent;		  /* no ICE, no media: signalling alone */
 
 	struct checks checks;
 	struct dtls *dtls;

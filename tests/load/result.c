@@ -82,6 +82,10 @@ static size_t media_lines(struct result *r, struct line *out)
 				  percent_lost(r->to_phone_heard, r->to_phone_lost), "%" };
 	out[n++] = (struct line){ "lost_to_page", percent_lost(r->to_page_heard, r->to_page_lost),
 				  "%" };
+	out[n++] = (struct line){ "late_to_phone_p99", series_percentile(&r->late_to_phone_ms, 99),
+				  "ms" };
+	out[n++] = (struct line){ "late_to_page_p99", series_percentile(&r->late_to_page_ms, 99),
+				  "ms" };
 	out[n++] = (struct line){ "maxplaybackrate", r->playback_rate, "Hz" };
 	if (r->match.n) {
 		out[n++] = (struct line){ "sampled_directions", (double)r->match.n, "" };
@@ -135,6 +139,7 @@ void result_print(struct result *r, const char *mode, bool json)
 	lines[n++] = (struct line){ "seconds", r->seconds, "s" };
 	lines[n++] = (struct line){ "attempted", r->attempted, "" };
 	lines[n++] = (struct line){ "established", r->established, "" };
+	lines[n++] = (struct line){ "established_also", r->established_also, "" };
 	lines[n++] = (struct line){ "failed", r->failed, "" };
 	lines[n++] = (struct line){ "registered", r->registered, "" };
 	lines[n++] = (struct line){ "register_requests", r->register_requests, "" };
@@ -169,4 +174,6 @@ void result_free(struct result *r)
 	series_free(&r->delay_to_phone_ms);
 	series_free(&r->delay_to_page_ms);
 	series_free(&r->match);
+	series_free(&r->late_to_phone_ms);
+	series_free(&r->late_to_page_ms);
 }

@@ -18,6 +18,7 @@ enum { RESULT_REASONS = 24 };
 
 struct result {
 	unsigned attempted, established, failed;
+	unsigned established_also; /* ... of them in the page's second codec */
 	unsigned registered, register_failed, register_requests;
 	struct {
 		char why[80];
@@ -26,6 +27,7 @@ struct result {
 
 	struct series invite_200_ms, invite_rtp_ms, register_ms;
 	struct series delay_to_phone_ms, delay_to_page_ms, match;
+	struct series late_to_phone_ms, late_to_page_ms; /* each packet, after the fastest */
 	uint64_t to_phone_heard, to_phone_lost, to_page_heard, to_page_lost;
 	char srtp[32];		/* negotiated */
 	unsigned playback_rate; /* the answer's maxplaybackrate; 0: none */

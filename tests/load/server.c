@@ -53,17 +53,36 @@ void server_add(struct server *server, int pid)
 		closedir(proc);
 }
 
+/* Nanoseconds on a CPU of one thread: /proc/PID/stat counts in steps of 10 ms. */
+static double thread_ns(int pid, const char *thread)
+{
+	char path[320], text[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", pid, thread);
+	FILE *file = fopen(path, "r");
+	double ns = file && fgets(text, sizeof(text), file) ? strtod(text, NULL) : 0;
+
+	if (file)
+		fclose(file);
+	return ns;
+}
+
 double server_cpu_ms(const struct server *server)
 {
-	double ticks = 0;
+	double ns = 0;
 
 	for (size_t i = 0; i < server->n; i++) {
-		unsigned long long used[2];
+		struct dirent *entry;
+		char path[64];
 
-		if (stat_fields(server->pids[i], 14, used) == 0)
-			ticks += (double)(used[0] + used[1]);
+		snprintf(path, sizeof(path), "/proc/%d/task", server->pids[i]);
+		DIR *threads = opendir(path);
+		while (threads && (entry = readdir(threads)))
+			ns += thread_ns(server->pids[i], entry->d_name);
+		if (threads)
+			closedir(threads);
 	}
-	return ticks * 1000 / (double)sysconf(_SC_CLK_TCK);
+	return ns / 1e6;
 }
 
 static double read_kib(int pid, const char *name, const char *key)

@@ -36,7 +36,7 @@ async function answers(port, child) {
 }
 
 /** @param users how many accounts there are: u00000 and so on */
-export async function startHookswitch({ ports, users, workers = 1, config = "" }) {
+export async function startHookswitch({ ports, users, workers = 1, transcoders = 5000, calls = 5000, config = "" }) {
 	const folder = tempFolder("load");
 	const file = path.join(folder, "hookswitch.conf");
 	const program = path.join(build(), "hookswitch");
@@ -47,7 +47,7 @@ export async function startHookswitch({ ports, users, workers = 1, config = "" }
 		file,
 		`[gateway]\nstate = state\n[sip]\nudp = 127.0.0.1:${ports.sip}\ntcp =\n[web]\nroot = web\n` +
 			`http = 127.0.0.1:${ports.http}\nhttps = 127.0.0.1:${ports.https}\n[media]\naddress = 127.0.0.1\n` +
-			`ports = ${ports.media.join("-")}\nworkers = ${workers}\ntranscoders = 5000\n[calls]\nmax = 5000\n` +
+			`ports = ${ports.media.join("-")}\nworkers = ${workers}\ntranscoders = ${transcoders}\n[calls]\nmax = ${calls}\n` +
 			`[phone 2000]\ncontact = sip:2000@127.0.0.1:${ports.phone}\n[log]\nlevel = info\n${config}`,
 	);
 	const added = new Child(program, ["--config", file, "account", "import", path.join(folder, "users.csv")]);

@@ -92,8 +92,24 @@ void stream_hear(struct stream *s, const uint8_t *bytes, size_t n)
 	int step = (int16_t)(packet.seq - (uint16_t)s->highest_seq);
 	if (step > 0)
 		s->highest_seq += (uint32_t)step;
+	if (s->watched) {
+		if (s->transit_ms.n == 0)
+			s->first_timestamp = packet.timestamp;
+		series_add(&s->transit_ms,
+			   (double)now / 1e6 - (int32_t)(packet.timestamp - s->first_timestamp) *
+						       1000.0 / s->clock);
+	}
 	if (s->ear)
 		ear_heard(s->ear, &packet, now);
+}
+
+void stream_lateness(struct stream *s, struct series *out)
+{
+	double fastest = series_percentile(&s->transit_ms, 0);
+
+	for (size_t i = 0; i < s->transit_ms.n; i++)
+		series_add(out, s->transit_ms.v[i] - fastest);
+	series_free(&s->transit_ms);
 }
 
 uint32_t stream_lost(const struct stream *s)

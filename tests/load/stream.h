@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tests/load/ear.h"
+#include "tests/load/result.h"
 
 #include <uv.h>
 
@@ -23,6 +24,10 @@ struct stream {
 	uint32_t base_seq, highest_seq; /* extended */
 	uint32_t heard_ssrc;
 	uint32_t strange; /* not RTP, or another payload type */
+	bool watched;
+	unsigned clock;		  /* of what is heard */
+	struct series transit_ms; /* while watched: arrival minus timestamp */
+	uint32_t first_timestamp;
 
 	/* its clock: a packet each 20 ms, on the mean */
 	uv_timer_t timer;
@@ -40,5 +45,8 @@ void stream_stop(struct stream *stream);
 void stream_hear(struct stream *stream, const uint8_t *packet, size_t bytes);
 /* Packets of the other end that did not come. */
 uint32_t stream_lost(const struct stream *stream);
+/* How much later than the fastest each packet came that was heard while watched; added
+ * to `out`. */
+void stream_lateness(struct stream *stream, struct series *out);
 /* An RTCP report on both directions; octets written. */
 size_t stream_report(const struct stream *stream, uint8_t *out, size_t cap);
