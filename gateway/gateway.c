@@ -12,6 +12,7 @@
 #include "sip/digest.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -108,6 +109,17 @@ static void on_before_waiting(uv_prepare_t *prepare)
 		uv_timer_stop(&g->sip_timer);
 	else
 		uv_timer_start(&g->sip_timer, on_sip_timer, due > now ? due - now : 0, 0);
+}
+
+/* malloc holds up those who allocate meanwhile, which by then are few. */
+static void on_memory_timer(uv_timer_t *timer)
+{
+	struct gateway *g = timer->data;
+	size_t present = sip_endpoint_transactions(g->endpoint) + calls_count(g->calls) +
+			 listeners_pages(g->listeners);
+
+	if (memory_is_spare(&g->memory, present))
+		malloc_trim(0);
 }
 
 /* ---- starting ---- */
@@ -249,8 +261,9 @@ static int start(struct gateway *g)
 	uv_timer_init(&g->loop, &g->sip_timer);
 	uv_timer_init(&g->loop, &g->stop_timer);
 	uv_timer_init(&g->loop, &g->drain_timer);
+	uv_timer_init(&g->loop, &g->memory_timer);
 	g->before_waiting.data = g->sip_timer.data = g;
-	g->stop_timer.data = g->drain_timer.data = g;
+	g->stop_timer.data = g->drain_timer.data = g->memory_timer.data = g;
 	for (size_t i = 0; i < 2; i++) {
 		uv_signal_init(&g->loop, &g->signals[i]);
 		g->signals[i].data = g;
@@ -299,6 +312,7 @@ static int start(struct gateway *g)
 	if (err)
 		return err;
 	uv_prepare_start(&g->before_waiting, on_before_waiting);
+	uv_timer_start(&g->memory_timer, on_memory_timer, MEMORY_STEP_MS, MEMORY_STEP_MS);
 	for (size_t i = 0; i < 2; i++)
 		uv_signal_start(&g->signals[i], gateway_on_signal, signums[i]);
 	if (is_central)

@@ -6,6 +6,7 @@
 #include "gateway/central.h"
 #include "gateway/gateway.h"
 #include "gateway/listeners.h"
+#include "gateway/memory.h"
 #include "gateway/registrar.h"
 #include "gateway/storage.h"
 #include "gateway/turn.h"
@@ -27,7 +28,8 @@ struct gateway {
 
 	uv_loop_t loop;
 	uv_prepare_t before_waiting;
-	uv_timer_t sip_timer, stop_timer, drain_timer;
+	uv_timer_t sip_timer, stop_timer, drain_timer, memory_timer;
+	struct memory_watch memory;
 	uv_signal_t signals[2];
 	enum gateway_state state;
 	bool signalled, handles_closed;

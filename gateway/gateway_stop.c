@@ -24,6 +24,7 @@ void gateway_close_handles(struct gateway *g)
 	uv_close((uv_handle_t *)&g->sip_timer, NULL);
 	uv_close((uv_handle_t *)&g->stop_timer, NULL);
 	uv_close((uv_handle_t *)&g->drain_timer, NULL);
+	uv_close((uv_handle_t *)&g->memory_timer, NULL);
 	for (size_t i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&g->signals[i], NULL);
 	if (g->answers)

@@ -333,6 +333,11 @@ int listeners_reopen(struct listeners *listeners, struct str transport,
 	return udp ? sip_udp_flow(udp, remote, out) : -ENOENT;
 }
 
+size_t listeners_pages(const struct listeners *listeners)
+{
+	return listeners->web ? web_server_flows(listeners->web) : 0;
+}
+
 const struct sdp_own *listeners_own(const struct listeners *listeners, size_t *n)
 {
 	*n = listeners->n_own;

@@ -50,6 +50,9 @@ int listeners_reopen(struct listeners *listeners, struct str transport,
 		     const struct sip_addr *local, const struct sip_addr *remote,
 		     struct sip_flow **out);
 
+/* How many WebSockets are open. */
+size_t listeners_pages(const struct listeners *listeners);
+
 /* Our own signalling ports, where no peer may direct media; borrowed. */
 const struct sdp_own *listeners_own(const struct listeners *listeners, size_t *n);
 

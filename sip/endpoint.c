@@ -110,6 +110,11 @@ uint64_t sip_endpoint_due(const struct sip_endpoint *e)
 	return timers_due(&e->timers);
 }
 
+size_t sip_endpoint_transactions(const struct sip_endpoint *e)
+{
+	return e->n_transactions;
+}
+
 void sip_endpoint_run(struct sip_endpoint *e, uint64_t now_ms)
 {
 	timers_run(&e->timers, now_ms);

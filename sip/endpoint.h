@@ -63,6 +63,9 @@ void sip_flow_closed(struct sip_flow *flow);
 /* The open flow of that id, or NULL. */
 struct sip_flow *sip_flow_find(struct sip_endpoint *endpoint, uint64_t id);
 
+/* How many transactions there are, also those that only wait for what may be sent again. */
+size_t sip_endpoint_transactions(const struct sip_endpoint *endpoint);
+
 /* Fresh random identifier text, `n` characters of [0-9a-z] and a NUL (n >= 22
  * is 110 bits and more). */
 void sip_random_token(struct sip_endpoint *endpoint, char *mem, size_t n);

@@ -9,6 +9,8 @@ void reorder_init(struct reorder *reorder)
 	reorder->held = 0;
 	reorder->late = 0;
 	reorder->restarted = false;
+	reorder->hold_ms = REORDER_HOLD_MS;
+	reorder->in_order = reorder->n_given_up = 0;
 	for (size_t i = 0; i < REORDER_SLOTS; i++)
 		reorder->slots[i].used = false;
 }
@@ -18,8 +20,31 @@ static void restart(struct reorder *reorder, uint16_t seq)
 	for (size_t i = 0; i < REORDER_SLOTS; i++)
 		reorder->slots[i].used = false;
 	reorder->held = 0;
+	reorder->n_given_up = 0;
 	reorder->next = seq;
 	reorder->restarted = true;
+}
+
+/* It was given up, and came all the same: the next one is waited for so much longer. */
+static void learn(struct reorder *reorder, uint16_t seq, uint64_t now_ms)
+{
+	uint64_t too_late_ms = now_ms - reorder->given_up_ms;
+
+	if ((uint16_t)(seq - reorder->given_up) >= reorder->n_given_up)
+		return;
+	if (too_late_ms < REORDER_MOST_MS - reorder->hold_ms)
+		reorder->hold_ms += (unsigned)too_late_ms;
+	else
+		reorder->hold_ms = REORDER_MOST_MS;
+	reorder->in_order = 0;
+}
+
+static void forget(struct reorder *reorder)
+{
+	if (reorder->hold_ms > REORDER_HOLD_MS && ++reorder->in_order == REORDER_FORGET_OF) {
+		reorder->hold_ms--;
+		reorder->in_order = 0;
+	}
 }
 
 /* Where `packet` may be kept; NULL if it is there already. */
@@ -53,6 +78,7 @@ bool reorder_put(struct reorder *reorder, const struct rtp_packet *packet, uint6
 		slot = slot_for(reorder, packet);
 	if (!slot) {
 		reorder->late++;
+		learn(reorder, packet->seq, now_ms);
 		return false;
 	}
 
@@ -95,7 +121,7 @@ uint64_t reorder_due(const struct reorder *reorder)
 	uint64_t came_ms = look(reorder, &first);
 	if (first->packet.seq == reorder->next || reorder->held == REORDER_SLOTS)
 		return 0;
-	return came_ms + REORDER_HOLD_MS;
+	return came_ms + reorder->hold_ms;
 }
 
 bool reorder_get(struct reorder *reorder, uint64_t now_ms, struct reorder_frame *out)
@@ -111,6 +137,13 @@ bool reorder_get(struct reorder *reorder, uint64_t now_ms, struct reorder_frame 
 		.missing = (uint16_t)(first->packet.seq - reorder->next),
 		.restarted = reorder->restarted,
 	};
+	if (out->missing > 0) {
+		reorder->given_up = reorder->next;
+		reorder->n_given_up = out->missing;
+		reorder->given_up_ms = now_ms;
+	} else {
+		forget(reorder);
+	}
 	reorder->slots[first - reorder->slots].used = false;
 	reorder->held--;
 	reorder->restarted = false;

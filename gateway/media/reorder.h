@@ -1,7 +1,8 @@
 /* reorder.h: puts the packets of one stream back into their order.
  *
  * A packet that comes in order leaves at once, so a clean network costs no
- * delay. Behind a gap packets wait up to REORDER_HOLD_MS for the missing one.
+ * delay. Behind a gap packets wait for the missing one: REORDER_HOLD_MS, and longer as
+ * soon as one came after it was given up. Losses alone make no wait longer.
  * Toward a browser this is all: its own jitter buffer does the rest. */
 #pragma once
 
@@ -10,6 +11,8 @@
 enum {
 	REORDER_SLOTS = 16, /* packets held behind a gap at most */
 	REORDER_HOLD_MS = 40,
+	REORDER_MOST_MS = 160, /* ... when packets overtake each other that much */
+	REORDER_FORGET_OF = 4, /* packets in order make it a millisecond shorter again */
 };
 
 struct reorder_frame {
@@ -31,6 +34,12 @@ struct reorder {
 	bool restarted; /* ... which starts over */
 	unsigned held;	/* slots used */
 	unsigned late;	/* packets dropped: too late, or twice */
+
+	unsigned hold_ms;     /* how long a gap is waited for */
+	unsigned in_order;    /* packets since it became shorter */
+	uint16_t given_up;    /* the first of the last gap that was given up, */
+	unsigned n_given_up;  /* ... so many packets, */
+	uint64_t given_up_ms; /* ... when */
 	struct reorder_slot slots[REORDER_SLOTS];
 };
 

@@ -272,6 +272,35 @@ static void a_burst_of_losses_is_over_at_its_end(void)
 	network_close(&net);
 }
 
+/* 15 s of nothing, as in a tunnel: the stream begins anew and is heard at once. */
+static void an_outage_of_15_seconds_is_over_at_its_end(void)
+{
+	for (unsigned jitter_ms = 0; jitter_ms <= 30; jitter_ms += 30) {
+		REQUIRE(network_open(&net, 3, 20, false) == 0);
+		for (size_t i = 0; i < 1250; i++) {
+			double delay_ms = jitter_ms * (3 + network_normal(&net));
+
+			network_send(&net,
+				     i >= 300 && i < 1050
+					     ? UINT64_MAX
+					     : 1000 + 20 * i +
+						       (uint64_t)(delay_ms < 0 ? 0 : delay_ms));
+		}
+		network_run(&net, 11);
+		count();
+		size_t heard = 1050;
+		while (heard < 1060 && net.heard_ms[heard] == 0)
+			heard++;
+		CHECK(heard < 1053); /* a packet or two of jitter may be late */
+		CHECK(net.heard_ms[heard] <= 1000 + 20 * heard + 6 * jitter_ms + 100);
+		CHECK(net.restarts <= 3 && net.most_added_ms <= RECEIVER_CEILING_MS);
+		CHECK_EQ(net.wrong_steps, 0);
+		/* no sound is made up for 15 s */
+		CHECK(counts.made_up_ms <= 2 * RECEIVER_STOP_MS);
+		network_close(&net);
+	}
+}
+
 /* The successor of a lost packet is waited for as soon as there are losses. */
 static void losses_are_repaired_by_their_successors(void)
 {
@@ -337,5 +366,5 @@ TESTS(a_clean_network_adds_less_than_a_frame, jitter_of_30_ms_loses_a_percent_an
       drift_is_absorbed_for_hours, a_spike_of_500_ms_is_over_soon,
       a_sender_that_stood_still_is_heard_again_at_once, a_sender_that_often_stands_still_is_heard,
       ten_seconds_at_once_are_bounded, a_burst_of_losses_is_over_at_its_end,
-      losses_are_repaired_by_their_successors, every_second_is_as_long_as_a_second,
-      nothing_is_allocated_in_the_worst_of_networks)
+      an_outage_of_15_seconds_is_over_at_its_end, losses_are_repaired_by_their_successors,
+      every_second_is_as_long_as_a_second, nothing_is_allocated_in_the_worst_of_networks)

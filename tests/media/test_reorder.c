@@ -82,6 +82,47 @@ static void a_gap_is_given_up_after_the_hold_time(void)
 	CHECK_EQ(j->late, 1);
 }
 
+/* Who comes 30 ms after he was given up is waited for the next time, and it is forgotten in
+ * seconds; what never comes makes nobody wait longer. */
+static void a_gap_is_waited_for_as_long_as_packets_are_overtaken(void)
+{
+	struct reorder *j = fresh();
+	unsigned missing;
+	uint16_t seq = 1;
+	uint64_t ms = 0;
+
+	put(j, seq++, ms);
+	get(j, ms, &missing);
+	for (unsigned i = 0; i < 10; i++) { /* lost for good */
+		put(j, ++seq, ms += 20);
+		CHECK_EQ(reorder_due(j), ms + REORDER_HOLD_MS);
+		CHECK_EQ(get(j, ms += REORDER_HOLD_MS, &missing), seq++);
+	}
+	put(j, ++seq, ms += 20);
+	CHECK_EQ(get(j, ms += REORDER_HOLD_MS, &missing), seq);
+	CHECK(!put(j, (uint16_t)(seq - 1), ms += 30));
+	CHECK(!put(j, seq, ms)); /* a duplicate says nothing */
+	seq += 2;
+	put(j, seq, ms);
+	CHECK_EQ(reorder_due(j), ms + REORDER_HOLD_MS + 30);
+	put(j, (uint16_t)(seq - 1), ms + 65);
+	CHECK_EQ(get(j, ms + 65, &missing), seq - 1);
+	CHECK_EQ(missing, 0);
+	CHECK_EQ(get(j, ms + 65, &missing), seq);
+	ms += 65;
+	for (unsigned i = 0; i < 200; i++) { /* 4 s */
+		put(j, ++seq, ms += 20);
+		CHECK_EQ(get(j, ms, &missing), seq);
+	}
+	seq += 2;
+	put(j, seq, ms);
+	CHECK_EQ(reorder_due(j), ms + REORDER_HOLD_MS);
+	CHECK_EQ(get(j, ms += REORDER_HOLD_MS, &missing), seq);
+	CHECK(!put(j, (uint16_t)(seq - 1), ms += 5000)); /* a bound */
+	put(j, (uint16_t)(seq + 2), ms);
+	CHECK_EQ(reorder_due(j), ms + REORDER_MOST_MS);
+}
+
 static void duplicates_are_dropped(void)
 {
 	struct reorder *j = fresh();
@@ -131,5 +172,5 @@ static void a_big_jump_starts_over(void)
 }
 
 TESTS(a_clean_network_costs_no_delay, reordered_packets_come_out_in_order,
-      a_gap_is_given_up_after_the_hold_time, duplicates_are_dropped, a_full_ring_gives_the_gap_up,
-      a_big_jump_starts_over)
+      a_gap_is_given_up_after_the_hold_time, a_gap_is_waited_for_as_long_as_packets_are_overtaken,
+      duplicates_are_dropped, a_full_ring_gives_the_gap_up, a_big_jump_starts_over)

@@ -8,7 +8,8 @@
  *
  * quality_call --seed N --seconds N --warm N --loss PERCENT --burst PACKETS --delay MS
  *   --jitter MS --duplicate PERCENT --outage-at N --outage-for N --outage-every N (packets)
- *   --srtp all|cm --out PREFIX */
+ *   --srtp all|cm --out PREFIX --way page|phone (who speaks over the bad network, and is scored
+ *   at the other side) */
 #include "tests/quality/listener.h"
 #include "tests/quality/score.h"
 #include "tests/quality/speech.h"
@@ -25,11 +26,12 @@ struct call {
 	uv_loop_t loop;
 	uv_pipe_t commands;
 	uv_timer_t tick;
-	struct lane lane;
+	struct lane lane, phone_lane;
 	struct talker talker;
 	struct listener listener;
 	char line[LINE], room[LINE];
 	size_t n;
+	struct sound narrow; /* what the phone says, when it does */
 	bool said_connected, has_phone, over;
 	uint64_t opened_ms, done_ms;
 };
@@ -39,6 +41,7 @@ struct options {
 	unsigned seconds, warm;
 	struct network network;
 	unsigned profiles;
+	bool from_phone;
 	const char *out;
 };
 
@@ -63,6 +66,8 @@ static struct options parse(int argc, char **argv)
 
 		if (strcmp(name, "--out") == 0)
 			o.out = value;
+		else if (strcmp(name, "--way") == 0)
+			o.from_phone = strcmp(value, "phone") == 0;
 		else if (strcmp(name, "--seed") == 0)
 			o.seed = (uint64_t)number(value);
 		else if (strcmp(name, "--seconds") == 0)
@@ -171,6 +176,8 @@ static void on_tick(uv_timer_t *timer)
 		fflush(stdout);
 		hurry(true);
 		talker_talk(&call->talker);
+		if (call->narrow.n)
+			listener_say(&call->listener, &call->narrow, &call->phone_lane);
 	}
 	if (call->talker.done && !call->done_ms)
 		call->done_ms = now;
@@ -224,6 +231,50 @@ static struct score judge(const struct sound *said, struct sound *heard, const s
 	return score;
 }
 
+/* What can be made of the phone's packets: those that came as a browser would send them. */
+static struct sound best_of_phone(const struct listener *l, const struct sound *said)
+{
+	struct sound line = sound_copy(said);
+
+	packets_alaw(&line);
+	struct sound wide = sound_resample(&line, SPEECH_RATE);
+	struct packets packets = packets_new(&wide, 0);
+	for (size_t i = 0; i < packets.n; i++)
+		packets.packet[i].lost = i < l->n_said && l->lost[i];
+	struct sound best = packets_decode(&packets, PACKETS_CONCEAL);
+	packets_free(&packets);
+	sound_free(&wide);
+	sound_free(&line);
+	return best;
+}
+
+/* The phone spoke; what did the browser hear? */
+static void tell_of_phone(struct call *call, const struct options *o)
+{
+	struct listener *l = &call->listener;
+	struct sound said = scored_part(&call->narrow, o->warm);
+	struct earpiece_result page = earpiece_play(&call->talker.ear, l->begun_us);
+	struct sound best = best_of_phone(l, &call->narrow);
+	char file[512];
+
+	snprintf(file, sizeof(file), "%s.said.wav", o->out);
+	sound_write(&said, file);
+	struct score got = judge(&said, &page.heard, o, "heard");
+	struct score most = judge(&said, &best, o, "best");
+	printf("{\"points\":%.1f,\"best\":%.1f,\"gap\":%.4f,\"jumps\":%u,\"gain_db\":%.2f,"
+	       "\"best_gain_db\":%.2f,\"delay_ms\":%.1f,\"travel_ms\":%.0f,\"sent\":%zu,\"lost\":%"
+	       "u,\"page_packets\":%zu,"
+	       "\"page_lost\":%u,\"wrong_steps\":%u,\"clipped\":%u,\"at_start\":%u,"
+	       "\"drift_ms\":%.1f,\"not_authentic\":%u,\"disturbed\":%u}\n",
+	       got.points, most.points, got.gap, got.jumps, got.gain_db, most.gain_db, got.delay_ms,
+	       got.travel_ms, l->n_said, call->phone_lane.lost, call->talker.ear.n, page.lost,
+	       page.wrong_steps, page.clipped, page.at_start, page.drift_ms,
+	       call->talker.not_authentic, call->talker.disturbed);
+	sound_free(&said);
+	sound_free(&best);
+	sound_free(&page.heard);
+}
+
 static void tell(struct call *call, const struct options *o, const struct sound *speech)
 {
 	struct talker *t = &call->talker;
@@ -272,7 +323,11 @@ int main(int argc, char **argv)
 	    uv_pipe_open(&call.commands, 0) != 0)
 		quality_fail("no loop");
 	call.commands.data = call.tick.data = &call;
-	lane_open(&call.lane, &call.loop, &o.network);
+	lane_open(&call.lane, &call.loop,
+		  o.from_phone ? &(struct network){ .loss = 0 } : &o.network);
+	lane_open(&call.phone_lane, &call.loop, &o.network);
+	if (o.from_phone)
+		call.narrow = sound_resample(&speech, SCORE_RATE);
 	talker_open(&call.talker, &call.loop, &call.lane, &speech, o.profiles);
 	listener_open(&call.listener, &call.loop);
 	uv_timer_init(&call.loop, &call.tick);
@@ -287,13 +342,18 @@ int main(int argc, char **argv)
 	while (!call.over)
 		uv_run(&call.loop, UV_RUN_ONCE);
 	hurry(false);
-	tell(&call, &o, &speech);
+	if (o.from_phone)
+		tell_of_phone(&call, &o);
+	else
+		tell(&call, &o, &speech);
 	talker_close(&call.talker);
 	lane_close(&call.lane);
+	lane_close(&call.phone_lane);
 	listener_close(&call.listener);
 	uv_close((uv_handle_t *)&call.tick, NULL);
 	uv_close((uv_handle_t *)&call.commands, NULL);
 	uv_run(&call.loop, UV_RUN_DEFAULT);
 	sound_free(&speech);
+	sound_free(&call.narrow);
 	return uv_loop_close(&call.loop) == 0 && call.talker.closed ? 0 : 1;
 }

@@ -47,7 +47,7 @@ static void deliver(uv_timer_t *timer)
 	size_t done = 0;
 
 	for (; done < lane->n_waiting && lane->waiting[done].due_us <= now; done++)
-		lane_send(&lane->udp, &lane->gateway, lane->waiting[done].bytes,
+		lane_send(lane->out, &lane->gateway, lane->waiting[done].bytes,
 			  lane->waiting[done].n);
 	lane->n_waiting -= done;
 	memmove(lane->waiting, lane->waiting + done, lane->n_waiting * sizeof(*lane->waiting));
@@ -86,7 +86,7 @@ static void delay(struct lane *lane, const uint8_t *bytes, size_t n, double ms)
 	lane->n_waiting++;
 }
 
-static void speech(struct lane *lane, const uint8_t *bytes, size_t n)
+void lane_pass(struct lane *lane, const uint8_t *bytes, size_t n)
 {
 	struct fate fate = network_next(&lane->state);
 
@@ -120,7 +120,7 @@ static void on_datagram(uv_udp_t *udp, ssize_t n, const uv_buf_t *buf, const str
 		lane_send(&lane->udp, &lane->browser, lane->buffer, (size_t)n);
 	} else if (lane->has_gateway && same(&lane->browser, from)) {
 		if (packet_kind(lane->buffer, (size_t)n) == PACKET_RTP)
-			speech(lane, lane->buffer, (size_t)n);
+			lane_pass(lane, lane->buffer, (size_t)n);
 		else
 			lane_send(&lane->udp, &lane->gateway, lane->buffer, (size_t)n);
 	}
@@ -139,6 +139,7 @@ void lane_open(struct lane *lane, uv_loop_t *loop, const struct network *network
 	*lane = (struct lane){ .loop = loop, .state = network_start(network) };
 	lane->waiting = quality_alloc(LANE_MOST_WAITING, sizeof(*lane->waiting));
 	lane->port = lane_bind(loop, &lane->udp, lane);
+	lane->out = &lane->udp;
 	uv_timer_init(loop, &lane->timer);
 	lane->timer.data = lane;
 	if (uv_udp_recv_start(&lane->udp, on_room, on_datagram) != 0)

@@ -23,6 +23,7 @@ struct lane {
 	uint16_t port;
 	struct sockaddr_in browser, gateway;
 	bool has_gateway;
+	uv_udp_t *out; /* what leaves for the gateway does by this; its own unless set */
 	struct network_state state;
 	struct lane_datagram *waiting; /* the earliest first */
 	size_t n_waiting;
@@ -41,4 +42,6 @@ void lane_send(uv_udp_t *udp, const struct sockaddr_in *to, const uint8_t *bytes
 /* Ends the program when something cannot be had. `browser` and `gateway` are set by the caller
  * as they become known. */
 void lane_open(struct lane *lane, uv_loop_t *loop, const struct network *network);
+/* A packet meets the fate of the next one and goes to the gateway. */
+void lane_pass(struct lane *lane, const uint8_t *bytes, size_t n);
 void lane_close(struct lane *lane); /* the loop must run once more */

@@ -3,7 +3,7 @@
  * It begins 60 ms behind the first packet and plays a frame each 20 ms, by the timestamps. A
  * frame that is not there when its turn comes is silence (the phone conceals nothing) and never
  * comes back. When nothing at all is there, it waits for the next packet, whatever its timestamp,
- * and 60 ms more. It sends silence itself. */
+ * and 60 ms more. It sends silence itself, or speech over a bad network. */
 #pragma once
 
 #include "tests/quality/lane.h"
@@ -30,6 +30,14 @@ struct listener {
 	uint64_t next_us;
 	uint8_t buffer[LANE_MOST_BYTES];
 	unsigned other; /* datagrams that are no A-law */
+
+	const struct sound *speech; /* what it says; NULL: silence */
+	struct lane *lane;	    /* ... over that */
+	size_t said;		    /* samples */
+	uint64_t begun_us;	    /* ... since */
+	bool *lost;		    /* by packet; the lane says so */
+	size_t n_said;		    /* packets */
+	bool done;
 };
 
 struct listener_result {
@@ -41,5 +49,7 @@ struct listener_result {
 
 void listener_open(struct listener *listener, uv_loop_t *loop);
 void listener_talk(struct listener *listener, uint16_t port);
+/* From now on it says that (borrowed, 8 kHz), until `done`. */
+void listener_say(struct listener *listener, const struct sound *speech, struct lane *lane);
 struct listener_result listener_play(struct listener *listener, uint64_t begun_us);
 void listener_close(struct listener *listener); /* the loop must run once more */

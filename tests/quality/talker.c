@@ -105,6 +105,17 @@ static void on_rtcp(struct talker *t, uint8_t *bytes, size_t n)
 		obey(t, &got.report);
 }
 
+static void hear(struct talker *t, const uint8_t *bytes, size_t n)
+{
+	struct rtp_packet packet;
+
+	t->heard++;
+	if (rtp_parse(bytes, n, &packet) != 0)
+		return;
+	rtp_stats_put(&t->stats, &packet, packet.pt == t->pt ? 48000 : 0, now_us() / 1000);
+	earpiece_put(&t->ear, &packet, t->pt, now_us());
+}
+
 static void on_packet(void *arg, uint8_t *bytes, size_t n)
 {
 	struct talker *t = arg;
@@ -117,7 +128,7 @@ static void on_packet(void *arg, uint8_t *bytes, size_t n)
 		on_rtcp(t, bytes, n);
 	} else if (kind == PACKET_RTP && t->srtp) {
 		if (dtls_srtp_unprotect_rtp(t->srtp, bytes, &n) == 0)
-			t->heard++;
+			hear(t, bytes, n);
 		else
 			t->not_authentic++;
 	}
@@ -158,6 +169,8 @@ void talker_open(struct talker *t, uv_loop_t *loop, struct lane *lane, const str
 	*t = (struct talker){
 		.loop = loop, .lane = lane, .speech = speech, .ssrc = 0x51a11e5, .loss = -1
 	};
+	earpiece_open(&t->ear);
+	rtp_stats_init(&t->stats);
 	t->sent.packet = quality_alloc(speech->n / FRAME + 1, sizeof(*t->sent.packet));
 	if (dtls_certificate_new(NULL, &t->certificate) != 0 ||
 	    dtls_context_new(t->certificate, profiles, &t->context) != 0)
@@ -216,8 +229,11 @@ static void report(struct talker *t)
 		.timestamp = t->timestamp,
 		.packets = (uint32_t)t->sent.n,
 	};
+	struct rtcp_report heard = { 0 };
+	bool hears = rtp_stats_report(&t->stats, &heard);
 	int written = rtcp_write(&(struct rtcp_compound){ .ssrc = t->ssrc,
 							  .sender = &sender,
+							  .report = hears ? &heard : NULL,
 							  .cname = STR("talker") },
 				 bytes, RTCP_MAX_BYTES);
 	size_t n = (size_t)written;
@@ -310,5 +326,6 @@ void talker_close(struct talker *t)
 	if (t->encoder)
 		opus_encoder_destroy(t->encoder);
 	packets_free(&t->sent);
+	earpiece_close(&t->ear);
 	ice_close(t->ice);
 }

@@ -4,7 +4,9 @@
 
 #include "dtls/dtls.h"
 #include "dtls/srtp.h"
+#include "gateway/media/rtp_stats.h"
 #include "ice/ice.h"
+#include "tests/quality/earpiece.h"
 #include "tests/quality/lane.h"
 #include "tests/quality/packets.h"
 
@@ -35,6 +37,8 @@ struct talker {
 	uint64_t reported_us; /* when it was last */
 	unsigned rtcp, reports, heard, not_authentic; /* packets; reports on what we send */
 	unsigned disturbed; /* packets that left more than TALKER_LATE_US too late */
+	struct earpiece ear;
+	struct rtp_stats stats; /* of what is heard, for our reports */
 	bool connected, failed, done, closed;
 };
 
