@@ -214,6 +214,32 @@ static void a_hello_before_the_selected_pair_is_kept(void)
 	stage_close(&stage);
 }
 
+/* meetecho/janus-gateway #286: a page that rings for minutes, or whose way is blocked for
+ * a while, is not given up when our own checks have failed: its later ones connect. */
+static void checks_that_failed_are_no_verdict(void)
+{
+	struct stage stage;
+	struct page page;
+	struct session_remote remote;
+	struct dtls_fingerprint fingerprint;
+
+	stage_open(&stage, &(struct stage_config){ .workers = 1 });
+	page_open(&page, &stage, &codec_pcmu, 0, 440);
+	page.wire.cut = true;
+	browser_describe(&page.browser, true, &remote);
+	CHECK_EQ(session_set_remote(stage.workers, page.part.ref, &remote), 0);
+	WAIT(&stage, strcmp(page.part.note, "ICE checks failed") == 0, 20000);
+	CHECK_EQ(page.part.failed, 0);
+	page.wire.cut = false;
+	fingerprint_of(&page.part, &fingerprint);
+	browser_set_remote(&page.browser, page.part.local.ufrag, page.part.local.pwd, &fingerprint,
+			   true, page.part.local.candidates[0].port);
+	WAIT(&stage, page.part.connected && page.browser.connected, 5000);
+	CHECK_EQ(page.part.failed, 0);
+	page_close(&page);
+	stage_close(&stage);
+}
+
 /* A page that moves networks restarts ICE by a re-INVITE (RFC 8445 §2.4): a new path, and
  * nothing else is new; the browser waits for no new handshake (rtpengine #1019). */
 static void an_ice_restart_changes_the_path_and_nothing_else(void)
@@ -316,5 +342,5 @@ TESTS(a_browser_and_a_phone_of_one_codec_are_relayed, opus_and_pcma_are_transcod
       packets_that_overtake_each_other_are_put_in_order, lost_packets_are_concealed,
       each_profile_and_each_dtls_role, a_browser_without_candidates_connects,
       nothing_but_stun_and_dtls_leaves_before_the_keys, a_hello_before_the_selected_pair_is_kept,
-      an_ice_restart_changes_the_path_and_nothing_else,
+      checks_that_failed_are_no_verdict, an_ice_restart_changes_the_path_and_nothing_else,
       a_wrong_fingerprint_fails_at_once_and_passes_no_media, a_page_that_vanishes_is_silent)
