@@ -25,25 +25,26 @@ function ini(sections) {
 }
 
 /** @param accounts { user: password }
+ *  @param voicePorts how many ports for voice it gets
  *  @param config { section: { key: value } }, laid over what a test needs
  *  @returns a Gateway that listens; stop() it */
-export async function startGateway({ accounts = {}, config = {} } = {}) {
+export async function startGateway({ accounts = {}, voicePorts = MEDIA_PORTS, config = {} } = {}) {
 	const folder = tempFolder("gateway");
 	const file = path.join(folder, "hookswitch.conf");
 	const [sip, http, https] = [await freePorts(1), await freePorts(1), await freePorts(1)];
-	const media = await freePorts(MEDIA_PORTS);
+	const media = await freePorts(voicePorts);
 	const sections = {
 		gateway: { state: path.join(folder, "state") },
 		sip: { udp: `127.0.0.1:${sip}`, tcp: `127.0.0.1:${sip}` },
 		web: { http: `127.0.0.1:${http}`, https: `127.0.0.1:${https}`, root: PAGES },
-		media: { address: "127.0.0.1", ports: `${media}-${media + MEDIA_PORTS - 1}`, workers: 2 },
+		media: { address: "127.0.0.1", ports: `${media}-${media + voicePorts - 1}`, workers: 2 },
 		log: { level: "debug" },
 	};
 	for (const [name, keys] of Object.entries(config)) sections[name] = { ...sections[name], ...keys };
 	writeFileSync(file, ini(sections));
 	mkdirSync(path.join(folder, "state"));
 
-	const mediaPorts = [media, media + MEDIA_PORTS - 1];
+	const mediaPorts = [media, media + voicePorts - 1];
 	const gateway = new Gateway({ folder, file, sip, http, https, mediaPorts, pages: PAGES });
 	for (const [user, password] of Object.entries(accounts)) await gateway.addAccount(user, password);
 	await gateway.start();

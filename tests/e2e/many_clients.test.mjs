@@ -24,6 +24,7 @@ before(async () => {
 	for (let i = 0; i < 2; i++)
 		gateways.push(
 			await startGateway({
+				voicePorts: 20,
 				config: { registrar: { mode: "central", targets: `sip:${kamailio.server}` }, log: { level: "info" } },
 			}),
 		);

@@ -21,8 +21,8 @@ const scene = setScene({
 			registrar: { mode: "central", targets: `sip:${kamailio.server}` },
 			calls: { drain_timeout: 60 },
 		};
-		second = await startGateway({ config });
-		alone = await startGateway({ accounts: ACCOUNTS });
+		second = await startGateway({ config, voicePorts: 20 });
+		alone = await startGateway({ accounts: ACCOUNTS, voicePorts: 20 });
 		return config;
 	},
 });
