@@ -84,8 +84,10 @@ static void a_connected_end_lets_the_loop_sleep(void)
 	uv_timer_init(&loop, &timer);
 	timer.data = &over;
 	uv_timer_start(&timer, be_over, 600, 0);
-	for (; !over; turns++)
+	while (!over) {
 		uv_run(&loop, UV_RUN_ONCE);
+		turns++;
+	}
 	CHECK(turns < 10);
 	uv_close((uv_handle_t *)&timer, NULL);
 	CHECK(wind_up(&loop, &a, &b));

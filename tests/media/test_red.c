@@ -51,7 +51,8 @@ static void say(bool gone, uint64_t now_ms)
 		red[at++] = (uint8_t)repeats;
 	}
 	red[at++] = browser_opus.pt;
-	memcpy(red + at, before.payload, repeats);
+	if (repeats)
+		memcpy(red + at, before.payload, repeats);
 	memcpy(red + at + repeats, now.payload, now.bytes);
 
 	struct rtp_packet whole = now;
