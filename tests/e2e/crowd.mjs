@@ -48,6 +48,7 @@ export class Crowd {
 class Member {
 	at; // the address of the gateway through which it is registered
 	since; // when, in ms since the epoch
+	again; // when it will come again, after it was told to come later
 	registered = []; // the moment of each REGISTER that was accepted
 	calls = 0; // that rang here
 	log = []; // what it was told
@@ -115,9 +116,13 @@ class Member {
 			this.log.push(`${answer.status ?? answer.error.message}`);
 			if (answer.status !== 200) {
 				const seconds = Number(answer.header?.("retry-after")) || RETRY_S;
-				await this.#wait(seconds * 1000 * (1 + Math.random() / 4));
+				const ms = seconds * 1000 * (1 + Math.random() / 4);
+				this.again = Date.now() + ms;
+				this.#changed();
+				await this.#wait(ms);
 				continue;
 			}
+			this.again = undefined;
 			this.at = url;
 			this.since = Date.now();
 			this.registered.push(this.since);
