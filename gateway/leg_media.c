@@ -11,12 +11,24 @@ void leg_media_init(struct leg_media *m, const struct leg_media_config *config)
 	leg_media_list_codecs(m);
 }
 
-void leg_media_free(struct leg_media *m)
+static void forget_remote(struct leg_media *m)
 {
 	sdp_free(m->remote);
 	free((char *)m->agreed_text.p);
 	m->remote = NULL;
-	m->agreed_text = (struct str){ NULL, 0 }; /* may be freed again */
+	m->agreed_text = (struct str){ NULL, 0 };
+}
+
+static void say(struct leg_media *m, struct str text)
+{
+	free((char *)m->text.p);
+	m->text = text;
+}
+
+void leg_media_free(struct leg_media *m)
+{
+	forget_remote(m);
+	say(m, (struct str){ NULL, 0 }); /* may be freed again */
 }
 
 void leg_media_set_local(struct leg_media *m, const struct session_local *ours)
@@ -82,7 +94,7 @@ static int take(struct leg_media *m, struct str text, bool is_answer, struct cau
 		leg_media_note_answer(m, &stream);
 	else
 		leg_media_note_offer(m, &stream);
-	leg_media_free(m);
+	forget_remote(m);
 	m->new_credentials = new_ufrag;
 	m->remote = remote;
 	m->stream = stream;
@@ -107,18 +119,20 @@ int leg_media_take_answer(struct leg_media *m, struct str sdp, struct cause *cau
 	return take(m, sdp, true, cause);
 }
 
-/* Prints what m->local says into the buffer that the last text is not in. */
+/* Prints what m->local says; the last text goes when the new one is there. */
 static int print(struct leg_media *m, struct str *out)
 {
-	unsigned next = !m->which;
+	char *mem = malloc(LEG_MEDIA_SDP), *less;
 	struct str text;
-	int err = sdp_local_update(&m->local, m->text, m->mem[next], LEG_MEDIA_SDP, &text);
+	int err = mem ? sdp_local_update(&m->local, m->text, mem, LEG_MEDIA_SDP, &text) : -ENOMEM;
 
-	if (err)
+	if (err) {
+		free(mem);
 		return err;
-	m->which = next;
-	m->text = text;
-	*out = text;
+	}
+	less = realloc(mem, text.n);
+	say(m, (struct str){ less ? less : mem, text.n });
+	*out = m->text;
 	return 0;
 }
 

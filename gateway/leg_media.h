@@ -43,9 +43,7 @@ struct leg_media {
 	struct sdp_stream stream; /* valid if remote */
 	bool answering;		  /* the peer offered first */
 	struct sdp_local local;
-	struct str text; /* our latest description; in mem[which] */
-	char mem[2][LEG_MEDIA_SDP];
-	unsigned which;
+	struct str text;	   /* our latest description; owned */
 	struct str agreed_text;	   /* the peer's text as agreed, for comparing; owned */
 	enum sdp_direction wanted; /* what the other side of the call sends and hears */
 	enum sdp_direction said;   /* the direction of our latest offer */

@@ -17,7 +17,8 @@ struct media_addresses;
 enum {
 	SESSION_RTCP_MS = 5000,		/* between reports, ± half (RFC 3550 §6.2) */
 	SESSION_ICE_PATIENCE_MS = 1000, /* a browser's own checks are slower on no network */
-	SESSION_EARLY = 8, /* packets kept that came before DTLS, and before the keys */
+	SESSION_EARLY = 8, /* packets kept that came before DTLS, and before the keys ... */
+	SESSION_EARLY_BYTES = 4096, /* ... of each kind */
 };
 
 /* What a session tells; called on the worker's loop. */

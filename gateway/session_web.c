@@ -18,11 +18,11 @@
 
 /* Packets of accepted senders that cannot be used yet, in their order. */
 struct early {
-	size_t n;
+	size_t n, used;
 	struct {
-		uint16_t bytes;
-		uint8_t packet[RTP_MAX_PACKET] __attribute__((aligned(8)));
+		uint16_t at, bytes;
 	} list[SESSION_EARLY];
+	uint8_t packets[SESSION_EARLY_BYTES] __attribute__((aligned(8)));
 };
 
 struct web {
@@ -76,10 +76,15 @@ static void receive_srtp(struct web *w, uint8_t *packet, size_t bytes, bool rtcp
 
 static void keep(struct early *early, const uint8_t *packet, size_t bytes)
 {
-	if (!early || early->n == SESSION_EARLY || bytes > RTP_MAX_PACKET)
+	if (!early || early->n == SESSION_EARLY || bytes > sizeof(early->packets) - early->used)
 		return;
-	memcpy(early->list[early->n].packet, packet, bytes);
+	memcpy(early->packets + early->used, packet, bytes);
+	early->list[early->n].at = (uint16_t)early->used;
 	early->list[early->n++].bytes = (uint16_t)bytes;
+	/* the next one aligned, too */
+	early->used += (bytes + 7) & ~(size_t)7;
+	if (early->used > sizeof(early->packets))
+		early->used = sizeof(early->packets);
 }
 
 static void use_early_srtp(struct web *w)
@@ -87,10 +92,12 @@ static void use_early_srtp(struct web *w)
 	struct early *early = w->early_srtp;
 
 	w->early_srtp = NULL;
-	for (size_t i = 0; early && i < early->n; i++)
-		receive_srtp(w, early->list[i].packet, early->list[i].bytes,
-			     packet_kind(early->list[i].packet, early->list[i].bytes) ==
-				     PACKET_RTCP);
+	for (size_t i = 0; early && i < early->n; i++) {
+		uint8_t *packet = early->packets + early->list[i].at;
+		size_t bytes = early->list[i].bytes;
+
+		receive_srtp(w, packet, bytes, packet_kind(packet, bytes) == PACKET_RTCP);
+	}
 	free(early);
 }
 
@@ -152,7 +159,8 @@ static void start_dtls(struct web *w)
 	w->early_dtls = NULL;
 	dtls_start(w->dtls, now);
 	for (size_t i = 0; early && i < early->n; i++)
-		dtls_receive(w->dtls, early->list[i].packet, early->list[i].bytes, now);
+		dtls_receive(w->dtls, early->packets + early->list[i].at, early->list[i].bytes,
+			     now);
 	free(early);
 	session_touch(w->session);
 }

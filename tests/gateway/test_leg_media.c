@@ -444,10 +444,12 @@ static void plan_opus_asks_browsers_for_nothing_else(void)
 	set_local(&m);
 	REQUIRE(leg_media_offer(&m, &text) == 0);
 	CHECK(has_line(text, "m=audio 20000 RTP/AVP 111 9 8 0 110 101"));
+	leg_media_free(&m);
 	make(&m, SDP_WEB);
 	set_local(&m);
 	REQUIRE(leg_media_offer(&m, &text) == 0);
 	CHECK(has_line(text, "m=audio 20000 UDP/TLS/RTP/SAVPF 63 111 110 126"));
+	leg_media_free(&m);
 	make(&m, SDP_WEB);
 	CHECK_EQ(leg_media_take_offer(&m, sample("chromium-jssip-offer"), &cause), 0);
 	CHECK(leg_media_codec(&m) == &codec_opus);
