@@ -94,6 +94,27 @@ test("through the balancer, a page calls both desk phones and is called by both"
 	}
 });
 
+test("pages are told of coturn, which gives them relays by UDP and TCP", async (t) => {
+	const alice = await page(t, "alice");
+	await alice.call("1000");
+	await alice.waitFor("talking");
+	await alice.hangUp();
+	const urls = await alice.page.evaluate(() => window.e2e.connections.at(-1).getConfiguration().iceServers.flatMap((server) => server.urls));
+	assert.deepEqual(urls, [`turn:${cluster.network}.13?transport=udp`, `turn:${cluster.network}.13?transport=tcp`, `turns:${cluster.network}.13`]);
+	const relays = await alice.page.evaluate(async () => {
+		const { iceServers } = window.e2e.connections.at(-1).getConfiguration();
+		const connection = new RTCPeerConnection({ iceServers, iceTransportPolicy: "relay" });
+		const done = new Promise((resolve) => (connection.onicecandidate = ({ candidate }) => candidate || resolve()));
+		connection.addTransceiver("audio");
+		await connection.setLocalDescription();
+		await done;
+		const all = [...(await connection.getStats()).values()].filter(({ type }) => type === "local-candidate");
+		connection.close();
+		return all.map(({ address, relayProtocol }) => `${address} ${relayProtocol}`);
+	});
+	for (const protocol of ["udp", "tcp"]) assert.ok(relays.includes(`${cluster.network}.13 ${protocol}`), relays.join(", "));
+});
+
 /* HOOKSWITCH_DRAW=1 writes the drawing anew. Before bob has left a contact of a page that has gone. */
 test("each message of a call takes the path that is drawn in the documentation", async (t) => {
 	const [alice, bob] = [await page(t, "alice", { port: 8441 }), await page(t, "bob", { port: 8442 })];

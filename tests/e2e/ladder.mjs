@@ -4,7 +4,8 @@
  *   page A ── gateway 1 ── registrar ── gateway 2 ── page B
  *
  * The gateways' clocks are not compared: each one's order is kept, and what the registrar passes on
- * comes after what it got. So the same call always gives the same drawing. */
+ * comes after what it got. So the same call always gives the same drawing. 100 Trying is left out: each
+ * hop sends it by itself, if nothing better came within 200 ms. */
 
 const LANES = ["alice's page", "gateway 1", "Kamailio", "gateway 2", "bob's page"];
 const PLACES = [
@@ -25,6 +26,7 @@ export function messagesOf(text, which) {
 		const [first] = lines;
 		const method = header("CSeq").split(" ")[1];
 		const response = /^SIP\/2\.0 (\d+ .*)$/.exec(first)?.[1];
+		if (response?.startsWith("100 ")) continue; // each hop's own, and late ones do not come at all
 		const notes = [];
 		if (header("Proxy-Authorization")) notes.push("credentials");
 		if (/;ob>/.test(header("Route") ?? "")) notes.push("Route: token");

@@ -24,13 +24,12 @@ const SECOND = [
 ];
 const of = (first, second) => merge(messagesOf(`head\n${first.join("")}`, 0), messagesOf(`head\n${second.join("")}`, 1));
 
-test("what the registrar passes on comes after what it got; a repetition counts once", () => {
+test("what the registrar passes on comes after what it got; a repetition counts once, 100 Trying not at all", () => {
 	assert.deepEqual(
 		of(FIRST, SECOND).map(({ from, to, label }) => `${from}${to} ${label}`),
 		[
 			"01 INVITE · credentials",
 			"12 INVITE · SDP: RTP",
-			"21 100 Trying",
 			"23 INVITE · Route: token",
 			"34 INVITE · SDP: DTLS-SRTP",
 			"43 200 OK",
@@ -43,7 +42,7 @@ test("what the registrar passes on comes after what it got; a repetition counts 
 
 test("another order, or another message, is another drawing", () => {
 	const drawn = draw(of(FIRST, SECOND));
-	assert.notEqual(draw(of([FIRST[0], FIRST[1], FIRST[3], FIRST[2], FIRST[5]], SECOND)), drawn);
+	assert.notEqual(draw(of([FIRST[0], FIRST[1], FIRST[5], FIRST[3]], SECOND)), drawn);
 	assert.notEqual(draw(of(FIRST.slice(0, 5), SECOND)), drawn);
 	assert.equal(draw(of(FIRST, SECOND)), drawn);
 });
