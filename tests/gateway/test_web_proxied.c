@@ -282,6 +282,19 @@ static void limits_count_clients_and_not_proxies(void)
 	for (unsigned i = 0; i < WEB_MAX_PENDING_FROM; i++)
 		web_client_close(&idle[i]);
 	turns(20);
+
+	/* a proxy's own, of which it is not known yet whom they serve */
+	for (unsigned i = 0; i < WEB_MAX_PENDING_FROM; i++) {
+		REQUIRE(web_client_open(&idle[i], &loop, port_of(UNPROXIED), false));
+		uv_run(&loop, UV_RUN_NOWAIT);
+	}
+	turns(20);
+	REQUIRE(web_client_open(&late, &loop, port_of(UNPROXIED), false));
+	CHECK_EQ(ask(&late, GET), 200);
+	web_client_close(&late);
+	for (unsigned i = 0; i < WEB_MAX_PENDING_FROM; i++)
+		web_client_close(&idle[i]);
+	turns(20);
 	stop();
 }
 

@@ -147,6 +147,15 @@ static void requests_and_answers_go_by_tls(void)
 	CHECK_EQ(stage.client.status, 200);
 	CHECK_EQ(stage.server.requests, 2);
 
+	/* the limit of the handshake is over with it */
+	loop_skip(SIP_TCP_CONNECT_MS + 1);
+	CHECK_EQ(ask("sip.example", STR("three")), 0);
+	CHECK(LOOP_UNTIL(&stage.loop, stage.client.responses == 3));
+	for (int i = 0; i < 50; i++)
+		uv_run(&stage.loop, UV_RUN_NOWAIT);
+	CHECK_EQ(stage.client.closed, 0);
+	CHECK_EQ(stage.client.status, 200);
+
 	REQUIRE(flow_to_server("sip.example", &flow) == 0 && stage.server.from);
 	CHECK_EQ(flow->id, 1); /* the same for all of that */
 	CHECK_STR(str_of(flow->transport->via), "TLS");
