@@ -9,6 +9,7 @@ import { Child } from "./child.mjs";
 import { tempFolder } from "./temp.mjs";
 
 const INSTALL = fileURLToPath(new URL("../install", import.meta.url));
+const CLUSTER = fileURLToPath(new URL("../../examples/cluster/", import.meta.url));
 
 class Machine {
 	constructor() {
@@ -27,9 +28,11 @@ class Machine {
 		chmodSync(file, 0o755);
 	}
 
-	start(...args) {
+	start = (...args) => this.run(INSTALL, ...args);
+
+	run(program, ...args) {
 		const env = { ...process.env, PATH: `${this.folder}/bin:${process.env.PATH}`, HOOKSWITCH_INSTALL_ROOT: this.folder };
-		return new Child(INSTALL, args, { env });
+		return new Child(program, args, { env });
 	}
 
 	read = (name) => readFileSync(path.join(this.folder, name), "utf8");
@@ -106,4 +109,25 @@ test("--list says what is missing and touches nothing", async () => {
 	const child = machine.start("--list", "cluster");
 	assert.equal(await child.ended(), 0);
 	assert.ok(child.lines.includes("coturn"), child.text);
+});
+
+test("the cluster example lists what it would install and, when nobody is there to ask, leaves it", async () => {
+	const machine = new Machine();
+	machine.command("apt-get", `touch ${machine.folder}/asked`);
+	const state = path.join(machine.folder, "state");
+	const child = machine.run(`${CLUSTER}run`, "--name", "asks", "--network", "10.89.63", "--state", state);
+	assert.equal(await child.ended(), 1);
+	assert.match(child.text, /^This installs: .*coturn.*kamailio-postgres-modules/m);
+	assert.match(child.text, /--yes/);
+	assert.ok(!existsSync(state) && !existsSync(path.join(machine.folder, "asked")));
+});
+
+test("run, stop and dial say what they are for, and do not take words they do not know", async () => {
+	const machine = new Machine();
+	for (const name of ["run", "stop", "dial"]) {
+		const help = machine.run(CLUSTER + name, "--help");
+		assert.equal(await help.ended(), 0);
+		assert.match(help.text, new RegExp(`^${name} .*--name NAME`));
+		assert.equal(await machine.run(CLUSTER + name, "--frobnicate").ended(), 2);
+	}
 });
