@@ -85,9 +85,10 @@ bool reorder_put(struct reorder *reorder, const struct rtp_packet *packet, uint6
 	slot->used = true;
 	slot->came_ms = now_ms;
 	slot->packet = *packet;
-	slot->packet.payload = slot->payload;
+	uint8_t *payload = reorder->payloads[slot - reorder->slots];
+	slot->packet.payload = payload;
 	if (packet->bytes)
-		memcpy(slot->payload, packet->payload, packet->bytes);
+		memcpy(payload, packet->payload, packet->bytes);
 	reorder->held++;
 	return true;
 }

@@ -24,8 +24,7 @@ struct reorder_frame {
 struct reorder_slot {
 	bool used;
 	uint64_t came_ms;
-	struct rtp_packet packet;
-	uint8_t payload[RTP_MAX_PAYLOAD];
+	struct rtp_packet packet; /* its payload is that of the same number in payloads */
 };
 
 struct reorder {
@@ -35,12 +34,13 @@ struct reorder {
 	unsigned held;	/* slots used */
 	unsigned late;	/* packets dropped: too late, or twice */
 
-	unsigned hold_ms;     /* how long a gap is waited for */
-	unsigned in_order;    /* packets since it became shorter */
-	uint16_t given_up;    /* the first of the last gap that was given up, */
-	unsigned n_given_up;  /* ... so many packets, */
-	uint64_t given_up_ms; /* ... when */
-	struct reorder_slot slots[REORDER_SLOTS];
+	unsigned hold_ms;			  /* how long a gap is waited for */
+	unsigned in_order;			  /* packets since it became shorter */
+	uint16_t given_up;			  /* the first of the last gap that was given up, */
+	unsigned n_given_up;			  /* ... so many packets, */
+	uint64_t given_up_ms;			  /* ... when */
+	struct reorder_slot slots[REORDER_SLOTS]; /* apart, since all are looked through */
+	uint8_t payloads[REORDER_SLOTS][RTP_MAX_PAYLOAD];
 };
 
 void reorder_init(struct reorder *reorder);
