@@ -8,6 +8,7 @@
 #include "gateway/state_folder.h"
 #include "gateway/version.h"
 #include "gateway/web_certificate.h"
+#include "sip/tls.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -30,6 +31,15 @@ static int check(const struct config *config)
 	    web_certificate_check(config->web.certificate, config->web.key, why, sizeof(why)))
 		return command_fail(EXIT_USAGE, "%s: [web] certificate, key: %s", config->file,
 				    why);
+	if (config->sip.tls.n) {
+		struct sip_tls_context *context = NULL;
+		int err = sip_tls_context_new(&(struct sip_tls_config){ .ca = config->sip.tls_ca },
+					      &context, why, sizeof(why));
+
+		sip_tls_context_free(context);
+		if (err)
+			return command_fail(EXIT_USAGE, "%s: [sip] tls_ca: %s", config->file, why);
+	}
 	printf("%s: good\n", config->file);
 	return EXIT_OK;
 }
