@@ -151,7 +151,8 @@ static void phone_ended(void *arg, const struct sip_end *end)
 {
 	struct call *c = arg;
 
-	say_why(c, end);
+	if (!c->at_page) /* else the answer to its INVITE tells the reason */
+		say_why(c, end);
 	c->ending = true;
 	sip_invite_free(c->at_phone);
 	c->at_phone = NULL;
