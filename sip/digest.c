@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <pthread.h>
 
 struct str digest_algorithm_name(enum sip_digest_algorithm algorithm)
 {
@@ -27,14 +28,31 @@ size_t digest_hex_length(enum sip_digest_algorithm algorithm)
 	return algorithm == SIP_DIGEST_SHA256 ? 64 : 32;
 }
 
+/* Looked up once: OpenSSL 3 would do it for each EVP_md5(). NULL: it has none. */
+static EVP_MD *hashes[SIP_DIGEST_ALGORITHMS];
+
+static void fetch_hashes(void)
+{
+	hashes[SIP_DIGEST_MD5] = EVP_MD_fetch(NULL, "MD5", NULL);
+	hashes[SIP_DIGEST_SHA256] = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+static const EVP_MD *hash_for(enum sip_digest_algorithm algorithm)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, fetch_hashes);
+	return hashes[algorithm];
+}
+
 bool digest_hash(enum sip_digest_algorithm algorithm, const struct str *parts, size_t n,
 		 char hex[SIP_DIGEST_HEX + 1])
 {
-	const EVP_MD *md = algorithm == SIP_DIGEST_SHA256 ? EVP_sha256() : EVP_md5();
+	const EVP_MD *md = hash_for(algorithm);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	uint8_t hash[EVP_MAX_MD_SIZE];
 	unsigned length = 0;
-	bool ok = ctx && EVP_DigestInit_ex(ctx, md, NULL) == 1;
+	bool ok = md && ctx && EVP_DigestInit_ex(ctx, md, NULL) == 1;
 
 	for (size_t i = 0; ok && i < n; i++)
 		ok = (i == 0 || EVP_DigestUpdate(ctx, ":", 1) == 1) &&

@@ -13,9 +13,13 @@ static bool alnum(unsigned char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static bool one_of(unsigned char c, const char *set)
+/* The sets are short: a call of strchr() for each octet of a message would cost more. */
+static inline bool one_of(unsigned char c, const char *set)
 {
-	return c != '\0' && strchr(set, c) != NULL;
+	for (; *set; set++)
+		if ((unsigned char)*set == c)
+			return true;
+	return false;
 }
 
 static bool is(unsigned char c, int class)
