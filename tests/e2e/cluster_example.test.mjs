@@ -104,13 +104,14 @@ test("pages are told of coturn, which gives them relays by UDP and TCP", async (
 	const relays = await alice.page.evaluate(async () => {
 		const { iceServers } = window.e2e.connections.at(-1).getConfiguration();
 		const connection = new RTCPeerConnection({ iceServers, iceTransportPolicy: "relay" });
-		const done = new Promise((resolve) => (connection.onicecandidate = ({ candidate }) => candidate || resolve()));
 		connection.addTransceiver("audio");
 		await connection.setLocalDescription();
-		await done;
-		const all = [...(await connection.getStats()).values()].filter(({ type }) => type === "local-candidate");
+		let found = [];
+		/* not until gathering ends: the third way, TLS, is given up late where nobody trusts the example's CA */
+		for (const begun = Date.now(); found.length < 2 && Date.now() - begun < 10_000; await new Promise((resolve) => setTimeout(resolve, 50)))
+			found = [...(await connection.getStats()).values()].filter(({ type }) => type === "local-candidate");
 		connection.close();
-		return all.map(({ address, relayProtocol }) => `${address} ${relayProtocol}`);
+		return found.map(({ address, relayProtocol }) => `${address} ${relayProtocol}`);
 	});
 	for (const protocol of ["udp", "tcp"]) assert.ok(relays.includes(`${cluster.network}.13 ${protocol}`), relays.join(", "));
 });
