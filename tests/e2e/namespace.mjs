@@ -55,6 +55,7 @@ class Namespace {
 
 	make() {
 		const inside = ["-n", this.name];
+		ip("link", "set", "lo", "up");
 		ip("netns", "add", this.name);
 		ip("link", "add", this.cable, "type", "veth", "peer", "name", "eth0", "netns", this.name);
 		ip("addr", "add", `${this.gateway}/30`, "dev", this.cable);

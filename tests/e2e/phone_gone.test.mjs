@@ -3,10 +3,14 @@
 import assert from "node:assert/strict";
 import { after } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { enterInternet } from "./internet.mjs";
 import { makeNamespace } from "./namespace.mjs";
 import { freePorts } from "./ports.mjs";
 import { assertHeard, setScene } from "./scene.mjs";
 import { BROWSER_HZ, PHONE_HZ } from "./tone.mjs";
+
+/* A cable that comes or goes disturbs every browser of the network it is in: ours only. */
+await enterInternet(import.meta.url);
 
 const PHONE_S = 7;
 const network = makeNamespace();
