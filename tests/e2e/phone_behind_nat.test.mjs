@@ -13,7 +13,7 @@ let internet;
 const scene = setScene({
 	config: async () => {
 		internet = await makeInternet();
-		return { sip: { udp: SIP, tcp: SIP }, media: { address: GATEWAY } };
+		return { sip: { udp: SIP, tcp: SIP }, media: { address: `127.0.0.1, ${GATEWAY}` } };
 	},
 });
 after(() => internet?.remove());
