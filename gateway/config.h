@@ -96,6 +96,7 @@ struct config {
 		enum config_symmetric symmetric_rtp; /* of phones behind a NAT */
 		uint32_t transcoders;	  /* calls that one worker may translate at a time */
 		bool redundancy;	  /* browsers may send their Opus twice over (RFC 2198) */
+		uint32_t opus_complexity; /* 1 to 10 of our encoder; 0: as little as nobody hears */
 		uint32_t browser_bitrate; /* bit/s, of a browser's Opus; 0: as it likes */
 	} media;
 

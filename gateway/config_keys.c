@@ -54,6 +54,8 @@ const struct config_key config_keys[] = {
 	  "a number from 0 to 10000", NULL },
 	{ "media", "redundancy", CONFIG_SWITCH, 0, 0, "on", FIELD(media.redundancy), "off or on",
 	  "off|on" },
+	{ "media", "opus_complexity", CONFIG_NUMBER, 0, 10, "0", FIELD(media.opus_complexity),
+	  "a number from 0 to 10", NULL },
 	{ "media", "browser_bitrate", CONFIG_NUMBER, 0, 510000, "0", FIELD(media.browser_bitrate),
 	  "0, or a number from 6000 to 510000", NULL },
 

@@ -282,6 +282,7 @@ void leg_media_remote(const struct leg_media *m, struct session_remote *out)
 		.codec = leg_media_codec(m),
 		.pt = s->codec.send_pt,
 		.ptime_ms = s->ptime_ms,
+		.complexity = m->config.config->media.opus_complexity,
 		.dtmf_pt = s->event.clock ? s->event.send_pt : SENDER_NO_PT,
 		.dtmf_clock = s->event.clock,
 	};

@@ -15,6 +15,7 @@ enum {
 struct codec_config {
 	unsigned pcm_rate;    /* Hz: one of the codec's encode_rates or decode_rates */
 	struct str peer_fmtp; /* the peer's a=fmtp parameters, or empty */
+	unsigned complexity;  /* of an encoder that has degrees of it, 1 to 10; 0: its own choice */
 };
 
 /* One state is either an encoder or a decoder; one of each per direction. All PCM

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <opus.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 enum {
@@ -17,6 +18,11 @@ enum {
 	LOSS_AT_FIRST = 3,    /* percent; FEC costs nothing audible */
 	LEAST_BITRATE = 6000, /* RFC 7587 §6.1 */
 	MOST_BITRATE = 510000,
+};
+
+struct encoder {
+	unsigned complexity; /* 0: by rate and loss */
+	_Alignas(max_align_t) unsigned char opus[];
 };
 
 struct wishes { /* of the peer's fmtp */
@@ -80,16 +86,23 @@ static uint32_t bitrate_for(unsigned pcm_rate)
 	return pcm_rate == 8000 ? 24000 : pcm_rate == 16000 ? 32000 : 40000;
 }
 
+static OpusEncoder *opus_of(struct encoder *encoder)
+{
+	return (OpusEncoder *)(void *)encoder->opus;
+}
+
 static void set_loss(void *state, unsigned percent)
 {
-	OpusEncoder *encoder = state;
+	struct encoder *encoder = state;
+	OpusEncoder *opus = opus_of(encoder);
+	unsigned complexity = encoder->complexity;
 	opus_int32 rate = 0;
 
-	opus_encoder_ctl(encoder, OPUS_GET_SAMPLE_RATE(&rate));
-	opus_encoder_ctl(
-		encoder,
-		OPUS_SET_COMPLEXITY(rate == 8000 && percent == 0 ? COMPLEXITY_NARROW : COMPLEXITY));
-	opus_encoder_ctl(encoder, OPUS_SET_PACKET_LOSS_PERC((opus_int32)percent));
+	opus_encoder_ctl(opus, OPUS_GET_SAMPLE_RATE(&rate));
+	if (!complexity)
+		complexity = rate == 8000 && percent == 0 ? COMPLEXITY_NARROW : COMPLEXITY;
+	opus_encoder_ctl(opus, OPUS_SET_COMPLEXITY((opus_int32)complexity));
+	opus_encoder_ctl(opus, OPUS_SET_PACKET_LOSS_PERC((opus_int32)percent));
 }
 
 static int open_encoder(const struct codec_config *config, void **state)
@@ -98,23 +111,25 @@ static int open_encoder(const struct codec_config *config, void **state)
 		return -EINVAL;
 
 	/* Allocated here, not by opus_encoder_create(): so a failure can be tested. */
-	OpusEncoder *encoder = malloc((size_t)opus_encoder_get_size(1));
+	struct encoder *encoder = malloc(sizeof(*encoder) + (size_t)opus_encoder_get_size(1));
 	if (!encoder)
 		return -ENOMEM;
-	if (opus_encoder_init(encoder, (opus_int32)config->pcm_rate, 1, OPUS_APPLICATION_VOIP) !=
+	OpusEncoder *opus = opus_of(encoder);
+	if (opus_encoder_init(opus, (opus_int32)config->pcm_rate, 1, OPUS_APPLICATION_VOIP) !=
 	    OPUS_OK) {
 		free(encoder);
 		return -EINVAL;
 	}
+	encoder->complexity = config->complexity;
 
 	struct wishes wishes = read_fmtp(config->peer_fmtp);
 	uint32_t bitrate = wishes.bitrate ? wishes.bitrate : bitrate_for(config->pcm_rate);
-	opus_encoder_ctl(encoder, OPUS_SET_SIGNAL(OPUS_SIGNAL_VOICE));
-	opus_encoder_ctl(encoder, OPUS_SET_BITRATE((opus_int32)bitrate));
-	opus_encoder_ctl(encoder, OPUS_SET_VBR(!wishes.constant_bitrate));
-	opus_encoder_ctl(encoder, OPUS_SET_INBAND_FEC(wishes.fec));
+	opus_encoder_ctl(opus, OPUS_SET_SIGNAL(OPUS_SIGNAL_VOICE));
+	opus_encoder_ctl(opus, OPUS_SET_BITRATE((opus_int32)bitrate));
+	opus_encoder_ctl(opus, OPUS_SET_VBR(!wishes.constant_bitrate));
+	opus_encoder_ctl(opus, OPUS_SET_INBAND_FEC(wishes.fec));
 	set_loss(encoder, LOSS_AT_FIRST);
-	opus_encoder_ctl(encoder, OPUS_SET_MAX_BANDWIDTH(bandwidth_for(wishes.playback_rate)));
+	opus_encoder_ctl(opus, OPUS_SET_MAX_BANDWIDTH(bandwidth_for(wishes.playback_rate)));
 	*state = encoder;
 	return 0;
 }
@@ -154,7 +169,7 @@ static int error_of(int opus)
 
 static int encode(void *state, const int16_t *pcm, size_t samples, uint8_t *out, size_t cap)
 {
-	opus_int32 n = opus_encode(state, pcm, (int)samples, out, (opus_int32)cap);
+	opus_int32 n = opus_encode(opus_of(state), pcm, (int)samples, out, (opus_int32)cap);
 
 	return n < 0 ? error_of(n) : n;
 }

@@ -32,6 +32,7 @@ struct sender_format {
 	uint8_t pt;	      /* as the peer wants it */
 	unsigned ptime_ms;    /* as the peer declared; 0: 20 */
 	struct str peer_fmtp; /* copied */
+	unsigned complexity;  /* see codec.h */
 	uint8_t dtmf_pt;      /* SENDER_NO_PT: the peer takes no telephone-events */
 	unsigned dtmf_clock;
 };

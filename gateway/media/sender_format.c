@@ -72,6 +72,7 @@ int sender_prepare(struct sender *s, const struct sender_format *format, unsigne
 		const struct codec_config config = {
 			.pcm_rate = pcm_rate,
 			.peer_fmtp = next->format.peer_fmtp,
+			.complexity = format->complexity,
 		};
 		int err = format->codec->open_encoder(&config, &next->state);
 

@@ -54,6 +54,7 @@ static void an_empty_file_means_the_defaults(void)
 	CHECK_EQ(c->media.symmetric_rtp, CONFIG_SYMMETRIC_AUTO);
 	CHECK(c->media.redundancy);
 	CHECK_EQ(c->media.browser_bitrate, 0);
+	CHECK_EQ(c->media.opus_complexity, 0);
 	CHECK_STR(str_of(c->registrar.realm), "hookswitch");
 	CHECK_EQ(c->registrar.digest_n, 1);
 	CHECK_EQ(c->registrar.digest[0], CONFIG_DIGEST_MD5);
@@ -130,6 +131,7 @@ static void values_reach_their_fields(void)
 				"symmetric_rtp = off\n"
 				"redundancy = off\n"
 				"browser_bitrate = 16000\n"
+				"opus_complexity = 7\n"
 				"[registrar]\n"
 				"digest = SHA-256 MD5\n"
 				"database = users.db\n"
@@ -171,6 +173,7 @@ static void values_reach_their_fields(void)
 	CHECK_EQ(c->media.codecs.n, 2);
 	CHECK_STR(str_of(c->media.codecs.list[0]), "PCMU");
 	CHECK_EQ(c->media.plan, CONFIG_PLAN_RELAY);
+	CHECK_EQ(c->media.opus_complexity, 7);
 	CHECK_EQ(c->media.transcoders, 0);
 	CHECK_EQ(c->media.symmetric_rtp, CONFIG_SYMMETRIC_OFF);
 	CHECK(!c->media.redundancy);

@@ -429,7 +429,41 @@ static void g711_makes_up_sound_that_fades_away(void)
 	codec_pcma.close_decoder(state);
 }
 
-TESTS(pcma_is_the_standards_table, pcmu_is_the_standards_table,
+/* A second of speech-like sound, without loss, as octets. */
+static size_t encoded(unsigned complexity, uint8_t *out, size_t cap)
+{
+	const struct codec_config config = { .pcm_rate = 8000, .complexity = complexity };
+	size_t n = 0;
+	void *state;
+
+	if (codec_opus.open_encoder(&config, &state))
+		return 0;
+	codec_opus.set_loss(state, 0);
+	for (size_t i = 0; i < 50; i++) {
+		int16_t pcm[160];
+
+		tone(pcm, 160, i * 160, i % 20 < 10 ? 220 : 310, 9000, 8000);
+		int bytes = codec_opus.encode(state, pcm, 160, out + n, cap - n);
+
+		n += bytes > 0 ? (size_t)bytes : 0;
+	}
+	codec_opus.close_encoder(state);
+	return n;
+}
+
+static void opus_works_as_hard_as_it_is_told(void)
+{
+	static uint8_t by_itself[8000], least[8000], most[8000];
+	size_t n = encoded(0, by_itself, sizeof(by_itself));
+	size_t n_least = encoded(1, least, sizeof(least));
+	size_t n_most = encoded(10, most, sizeof(most));
+
+	CHECK(n > 500);
+	CHECK(n == n_least && memcmp(by_itself, least, n) == 0);
+	CHECK(n_most != n_least || memcmp(most, least, n_least) != 0);
+}
+
+TESTS(opus_works_as_hard_as_it_is_told, pcma_is_the_standards_table, pcmu_is_the_standards_table,
       every_g711_code_decodes_to_its_interval, the_table_finds_by_name_clock_and_payload_type,
       ptime_is_what_the_codec_can_make, the_rate_between_two_codecs_is_the_best_that_both_have,
       each_codec_opens_at_its_rates_only, g711_decodes_at_16_khz_too,
