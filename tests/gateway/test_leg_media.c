@@ -503,22 +503,27 @@ static void limited_it_lists_those_only(void)
 	leg_media_free(&m);
 }
 
+static int take(struct leg_media *m, const char *name)
+{
+	struct cause cause = cause_normal;
+	int err = leg_media_take_offer(m, sample(name), &cause);
+
+	return err == -ENOMEM && cause.status != 500 ? -EIO : err;
+}
+
 static int scenario(void)
 {
 	static struct leg_media m;
-	struct cause cause;
 	struct str out;
 	int err;
 
 	make(&m, SDP_WEB);
 	set_local(&m);
-	err = leg_media_take_offer(&m, sample("chromium-jssip-offer"), &cause);
+	err = take(&m, "chromium-jssip-offer");
 	if (!err)
 		err = leg_media_answer(&m, &out);
 	if (!err) /* a failure in mid-call keeps the first agreement */
-		err = leg_media_take_offer(&m, sample("chromium-sipjs-offer"), &cause);
-	if (err == -ENOMEM && cause.status != 500)
-		err = -EIO;
+		err = take(&m, "chromium-sipjs-offer");
 	leg_media_free(&m);
 	return err;
 }

@@ -116,6 +116,7 @@ static void switched_off_it_is_not_listed(void)
 	set_local(&m);
 	REQUIRE(leg_media_offer(&m, &text) == 0);
 	CHECK(!has(text, "red/"));
+	leg_media_free(&m);
 	make(&m, SDP_WEB);
 	set_local(&m);
 	REQUIRE(leg_media_take_offer(&m, sample("chromium-jssip-offer"), &cause) == 0);
@@ -168,6 +169,7 @@ static void the_bit_rate_is_said_to_browsers_only(void)
 	set_local(&m);
 	REQUIRE(leg_media_offer(&m, &text) == 0);
 	CHECK(!has(text, "maxaveragebitrate"));
+	leg_media_free(&m);
 	config->media.browser_bitrate = 16000;
 	make(&m, SDP_WEB);
 	set_local(&m);
