@@ -106,13 +106,6 @@ static void put_contacts(struct writer *w, const struct sip_msg *msg, uint32_t m
 		put_contact(w, msg, element, max_expires_s);
 }
 
-static void put_all(struct writer *w, const struct sip_msg *msg, enum sip_header id)
-{
-	for (size_t i = 0; i < msg->n_fields; i++)
-		if (msg->fields[i].id == id)
-			sip_header_print(w, sip_header_name(id), msg->fields[i].value);
-}
-
 static int print_request(struct ask *ask, const struct sip_flow *from, const struct sip_flow *to,
 			 char *mem, struct str *out)
 {
@@ -133,10 +126,10 @@ static int print_request(struct ask *ask, const struct sip_flow *from, const str
 	put_contacts(&w, request, config->max_expires_s);
 	if (sip_msg_has(request, SIP_HEADER_CONTACT))
 		writer_printf(&w, "Expires: %u\r\n", lesser(seconds, config->max_expires_s));
-	put_all(&w, request, SIP_HEADER_SUPPORTED);
-	put_all(&w, request, SIP_HEADER_ALLOW);
-	put_all(&w, request, SIP_HEADER_AUTHORIZATION);
-	put_all(&w, request, SIP_HEADER_PROXY_AUTHORIZATION);
+	sip_header_copy(&w, request, SIP_HEADER_SUPPORTED);
+	sip_header_copy(&w, request, SIP_HEADER_ALLOW);
+	sip_header_copy(&w, request, SIP_HEADER_AUTHORIZATION);
+	sip_header_copy(&w, request, SIP_HEADER_PROXY_AUTHORIZATION);
 	return writer_end(&w, out);
 }
 
@@ -267,7 +260,7 @@ static int print_answer(const struct ask *ask, const struct sip_msg *response, c
 	if (response->status < 300)
 		put_contacts(&w, response, config->max_expires_s);
 	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
-		put_all(&w, response, passed[i]);
+		sip_header_copy(&w, response, passed[i]);
 	if (!sip_msg_has(response, SIP_HEADER_RETRY_AFTER))
 		writer_put(&w, later(response->status, retry));
 	if (response->status < 300 && flow && !str_empty(edge_identity(flow)) &&

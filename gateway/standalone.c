@@ -90,9 +90,7 @@ static void give_up(struct errand *errand, unsigned status, const char *reason)
 static void put(struct writer *w, const struct sip_msg *msg, const enum sip_header *ids, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < msg->n_fields; j++)
-			if (msg->fields[j].id == ids[i])
-				sip_header_print(w, sip_header_name(ids[i]), msg->fields[j].value);
+		sip_header_copy(w, msg, ids[i]);
 }
 
 /* ---- what comes back ---- */

@@ -30,6 +30,13 @@ void sip_header_print(struct writer *w, struct str name, struct str value)
 	writer_put(w, str_of(crlf));
 }
 
+void sip_header_copy(struct writer *w, const struct sip_msg *msg, enum sip_header id)
+{
+	for (size_t i = 0; i < msg->n_fields; i++)
+		if (msg->fields[i].id == id)
+			sip_header_print(w, sip_header_name(id), msg->fields[i].value);
+}
+
 static void header(struct writer *w, enum sip_header id, struct str value)
 {
 	sip_header_print(w, sip_header_name(id), value);

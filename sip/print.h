@@ -46,3 +46,6 @@ void sip_response_print(struct writer *w, const struct sip_msg *request,
 /* Adds "Name: value\r\n" to `w`. A value with CR, LF or NUL latches overflow:
  * no header can be injected. */
 void sip_header_print(struct writer *w, struct str name, struct str value);
+
+/* Adds each line that `msg` has of that header, as above. */
+void sip_header_copy(struct writer *w, const struct sip_msg *msg, enum sip_header id);
